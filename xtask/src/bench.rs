@@ -120,9 +120,10 @@ pub(crate) fn run(wanted: &Wanted) -> Result<()> {
         return Err(format!("no such bench; there are {}", names.join(", ")).into());
     }
     let needs_python = chosen.iter().any(|bench| bench.has_python);
-    let python = match needs_python {
-        true => Some(python::plotting().prepare()?),
-        false => None,
+    let python = if needs_python {
+        Some(python::plotting().prepare()?)
+    } else {
+        None
     };
     for bench in chosen {
         // What a program reads has no other lines.

@@ -158,8 +158,9 @@ pub(crate) fn run() -> Result<()> {
 fn check(picture: &Path) -> Result<()> {
     let shown = sh::from_root(picture).display();
     let bytes = fs::read(picture).map_err(|error| format!("no picture at {shown}: {error}"))?;
-    match bytes.starts_with(SIGNATURE) {
-        true => Ok(()),
-        false => Err(format!("{shown} is no PNG").into()),
+    if bytes.starts_with(SIGNATURE) {
+        Ok(())
+    } else {
+        Err(format!("{shown} is no PNG").into())
     }
 }

@@ -127,9 +127,10 @@ fn run_alone(place: &Path) -> Result<()> {
             return Err("a command has run where there is no shell".into());
         };
         let refused = refused.to_string();
-        match refused.contains(NO_SHELL) {
-            true => Ok(()),
-            false => Err(format!("an error that does not name the shell: {refused}").into()),
+        if refused.contains(NO_SHELL) {
+            Ok(())
+        } else {
+            Err(format!("an error that does not name the shell: {refused}").into())
         }
     })?;
     Ok(fs::remove_dir_all(&root)?)

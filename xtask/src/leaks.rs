@@ -49,9 +49,10 @@ impl Watch {
         for file in &left.files {
             let _ = fs::remove_dir_all(file).or_else(|_| fs::remove_file(file));
         }
-        let clean = match left.is_empty() {
-            true => Ok(()),
-            false => Err(left.to_string().into()),
+        let clean = if left.is_empty() {
+            Ok(())
+        } else {
+            Err(left.to_string().into())
         };
         (result, clean)
     }

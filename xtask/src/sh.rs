@@ -62,9 +62,10 @@ pub(crate) fn beside(command: &mut Command, work: impl FnOnce() -> Result<()>) -
         // An end without a line is an error below.
         let _ = BufReader::new(output).read_line(&mut line);
     }
-    let result = match line.is_empty() {
-        true => Err(format!("`{}` ended at its start", self::line(command)).into()),
-        false => work(),
+    let result = if line.is_empty() {
+        Err(format!("`{}` ended at its start", self::line(command)).into())
+    } else {
+        work()
     };
     let _ = child.kill();
     let _ = child.wait();
@@ -132,9 +133,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// An error unless the program has ended well.
 fn check(command: &Command, status: ExitStatus) -> Result<()> {
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("`{}` failed: {status}", line(command)).into()),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{}` failed: {status}", line(command)).into())
     }
 }
 

@@ -60,9 +60,10 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     tally.step("python", || Ok(python().map(drop)?));
     // The tests build what the SDKs and the attacks run. To build it alone would compile all that it depends on once
     // more, since other features are asked for.
-    let mut judged = match wanted.list {
-        true => Judged::default(),
-        false => Judged::ours(conformance::report_path())?,
+    let mut judged = if wanted.list {
+        Judged::default()
+    } else {
+        Judged::ours(conformance::report_path())?
     };
     judged.is_built = wanted.names.is_empty();
     let mut unsteady = Vec::new();
@@ -191,9 +192,10 @@ fn charts(tally: &mut Tally<'_>) -> Vec<Job<'static>> {
         ),
     ];
     let name = "charts of the oldest matplotlib";
-    let missing = match oldest().is_ready() {
-        true => Vec::new(),
-        false => system::missing(system::BUILD),
+    let missing = if oldest().is_ready() {
+        Vec::new()
+    } else {
+        system::missing(system::BUILD)
     };
     match &missing[..] {
         [] => jobs.push(Job::new(

@@ -148,9 +148,10 @@ impl Background {
         if let Some(stdout) = daemon.stdout.take() {
             BufReader::new(stdout).read_line(&mut line)?;
         }
-        match line.starts_with("listening on ") {
-            true => Ok(()),
-            false => Err(io::Error::other(said(&self.log()))),
+        if line.starts_with("listening on ") {
+            Ok(())
+        } else {
+            Err(io::Error::other(said(&self.log())))
         }
     }
 }

@@ -101,9 +101,10 @@ pub(crate) fn kind(termination: &Termination) -> (&'static str, Option<&str>) {
 
 /// The name of a command's end, or `running`.
 pub(crate) fn state(command: &CommandInfo) -> &'static str {
-    match command.is_running() {
-        true => "running",
-        false => kind(&command.termination).0,
+    if command.is_running() {
+        "running"
+    } else {
+        kind(&command.termination).0
     }
 }
 
@@ -146,9 +147,10 @@ fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
 
 /// Prints what was done for a program; a person sees that nothing went wrong.
 pub(crate) fn done(is_json: bool, told: &Value) -> Result<(), CliError> {
-    match is_json {
-        true => line(&told.to_string()),
-        false => Ok(()),
+    if is_json {
+        line(&told.to_string())
+    } else {
+        Ok(())
     }
 }
 
@@ -228,9 +230,10 @@ pub(crate) fn is_read(channel: Channel, bytes: &[u8]) -> Result<bool, CliError> 
 /// Appends a name as it is, or for a terminal without what would control it.
 pub(crate) fn put_name(text: &mut Vec<u8>, name: &Path) {
     let bytes = name.as_os_str().as_encoded_bytes();
-    match is_terminal() {
-        true => text.extend_from_slice(printable(&String::from_utf8_lossy(bytes)).as_bytes()),
-        false => text.extend_from_slice(bytes),
+    if is_terminal() {
+        text.extend_from_slice(printable(&String::from_utf8_lossy(bytes)).as_bytes())
+    } else {
+        text.extend_from_slice(bytes)
     }
 }
 
@@ -238,9 +241,10 @@ pub(crate) fn put_name(text: &mut Vec<u8>, name: &Path) {
 pub(crate) fn printable(text: &str) -> String {
     let mut printable = String::new();
     for character in text.chars() {
-        match character.is_control() {
-            true => printable.extend(character.escape_default()),
-            false => printable.push(character),
+        if character.is_control() {
+            printable.extend(character.escape_default())
+        } else {
+            printable.push(character)
         }
     }
     printable

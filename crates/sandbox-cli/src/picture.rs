@@ -126,9 +126,10 @@ fn fit(picture: Picture<'_>, width: u32) -> Result<RgbaImage, NotDrawn> {
     let picture = DynamicImage::from_decoder(picture).map_err(|_| NotDrawn::Invalid)?;
     let picture = picture.into_rgba8();
     let (to_width, to_height) = fitted(picture.dimensions(), (width, 2 * width));
-    match picture.dimensions() == (to_width, to_height) {
-        true => Ok(picture),
-        false => Ok(imageops::thumbnail(&picture, to_width, to_height)),
+    if picture.dimensions() == (to_width, to_height) {
+        Ok(picture)
+    } else {
+        Ok(imageops::thumbnail(&picture, to_width, to_height))
     }
 }
 
@@ -143,9 +144,10 @@ fn fitted((width, height): (u32, u32), (most_width, most_height): (u32, u32)) ->
         let scaled = (u64::from(side) * u64::from(most)).div_ceil(u64::from(of).max(1));
         u32::try_from(scaled).unwrap_or(most).max(1)
     };
-    match u64::from(width) * u64::from(most_height) >= u64::from(height) * u64::from(most_width) {
-        true => (most_width, scaled(height, most_width, width)),
-        false => (scaled(width, most_height, height), most_height),
+    if u64::from(width) * u64::from(most_height) >= u64::from(height) * u64::from(most_width) {
+        (most_width, scaled(height, most_width, width))
+    } else {
+        (scaled(width, most_height, height), most_height)
     }
 }
 
@@ -204,10 +206,11 @@ fn blocks(picture: &RgbaImage, has_all_colors: bool) -> String {
         let [red, green, blue, alpha] = pixel.map(u32::from);
         [red, green, blue].map(|part| (part * alpha + 255 * (255 - alpha)) / 255)
     };
-    let code = |[red, green, blue]: [u32; 3]| match has_all_colors {
-        true => format!("2;{red};{green};{blue}"),
-        // The cube of six steps that a palette of 256 has after its first sixteen.
-        false => {
+    let code = |[red, green, blue]: [u32; 3]| {
+        if has_all_colors {
+            format!("2;{red};{green};{blue}")
+        } else {
+            // The cube of six steps that a palette of 256 has after its first sixteen.
             let [red, green, blue] = [red, green, blue].map(|part| (part * 5 + 127) / 255);
             format!("5;{}", 16 + 36 * red + 6 * green + blue)
         }

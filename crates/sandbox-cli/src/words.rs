@@ -34,9 +34,10 @@ pub(crate) fn read(command: &[String]) -> Result<String, CliError> {
         [word] if word == input::STDIN => input::read(Path::new(word))?,
         words => text(words),
     };
-    match text.trim().is_empty() {
-        true => Err(CliError::Usage("the command is empty")),
-        false => Ok(text),
+    if text.trim().is_empty() {
+        Err(CliError::Usage("the command is empty"))
+    } else {
+        Ok(text)
     }
 }
 

@@ -108,10 +108,7 @@ pub(crate) async fn read<T: DeserializeOwned>(body: &mut Incoming) -> Result<T, 
 
 /// Parses a body as an object of JSON; an empty one is an empty object.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let bytes = match bytes.is_empty() {
-        true => b"{}",
-        false => bytes,
-    };
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     // By way of a map, since a list would pass for the fields in their order.
     let object = serde_json::from_slice::<Map<String, Value>>(bytes);
     let read = object.and_then(|object| T::deserialize(Value::Object(object)));

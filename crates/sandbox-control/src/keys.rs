@@ -52,12 +52,11 @@ impl Keys {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|_, entry| entry.begun + CREATE_KEY_AGE > now);
         if let Some(entry) = entries.get(key) {
-            return match entry.hash == hash {
-                true => Ok(Arc::clone(&entry.created)),
-                false => {
-                    let message = "the Idempotency-Key is that of another request";
-                    Err(ApiError::new(ErrorCode::Conflict, message))
-                }
+            return if entry.hash == hash {
+                Ok(Arc::clone(&entry.created))
+            } else {
+                let message = "the Idempotency-Key is that of another request";
+                Err(ApiError::new(ErrorCode::Conflict, message))
             };
         }
         if entries.len() >= CREATE_KEYS

@@ -147,9 +147,10 @@ pub(crate) async fn forward(
         Version::HTTP_11
     };
     let request = Request::from_parts(parts, body);
-    let (mut upstream, response) = match is_grpc {
-        true => over_http2(stream, request, using, link.clone()).await?,
-        false => over_http1(stream, request, using, link.clone()).await?,
+    let (mut upstream, response) = if is_grpc {
+        over_http2(stream, request, using, link.clone()).await?
+    } else {
+        over_http1(stream, request, using, link.clone()).await?
     };
     let (mut parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {

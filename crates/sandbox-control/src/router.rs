@@ -140,12 +140,13 @@ impl<P: Provider> Router<P> {
             (None, None, _) => return Err(ApiError::bad("the request needs a Host header")),
             _ => return Err(ApiError::bad("the Host header is malformed")),
         };
-        match self.is_local && !is_loopback(&host) && Place::of_host(&host).is_none() {
-            true => Err(ApiError::new(
+        if self.is_local && !is_loopback(&host) && Place::of_host(&host).is_none() {
+            Err(ApiError::new(
                 ErrorCode::Forbidden,
                 "the Host header names another host",
-            )),
-            false => Ok(host),
+            ))
+        } else {
+            Ok(host)
         }
     }
 

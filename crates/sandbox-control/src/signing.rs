@@ -66,9 +66,10 @@ impl SignedUrl {
             return refused("the signature of the URL is not valid");
         }
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        match *expires != 0 && *expires <= now {
-            true => refused("the signed URL has expired"),
-            false => Ok(()),
+        if *expires != 0 && *expires <= now {
+            refused("the signed URL has expired")
+        } else {
+            Ok(())
         }
     }
 
@@ -76,9 +77,10 @@ impl SignedUrl {
     pub(crate) fn query(&self) -> String {
         let mut query = String::from("path=");
         for byte in self.path.bytes() {
-            match byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-                true => query.push(char::from(byte)),
-                false => query.extend(format!("%{byte:02X}").chars()),
+            if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+                query.push(char::from(byte))
+            } else {
+                query.extend(format!("%{byte:02X}").chars())
             }
         }
         query

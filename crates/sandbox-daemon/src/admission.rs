@@ -58,12 +58,13 @@ impl Admission {
             ));
         }
         // Either one is enough: a proxy may have put a token of its own into one of them.
-        match presented.any(|presented| token.matches(presented)) {
-            true => Ok(()),
-            false => Err(Error::new(
+        if presented.any(|presented| token.matches(presented)) {
+            Ok(())
+        } else {
+            Err(Error::new(
                 ErrorCode::Unauthorized,
                 "the access token is not the right one",
-            )),
+            ))
         }
     }
 }
@@ -103,12 +104,13 @@ fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<()
         (None, Some(host)) => !host.to_str().is_ok_and(is_loopback),
         (None, None) => false,
     };
-    match names_another {
-        true => Err(Error::new(
+    if names_another {
+        Err(Error::new(
             ErrorCode::Forbidden,
             "the Host header names another host",
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 

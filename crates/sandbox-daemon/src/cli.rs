@@ -113,15 +113,17 @@ pub struct Said {
 pub fn parse<P: Parser>() -> Result<P, Said> {
     P::try_parse().map_err(|error| {
         let is_error = error.use_stderr();
-        let is_terminal = match is_error {
-            true => is_terminal(std::io::stderr),
-            false => is_terminal(std::io::stdout),
+        let is_terminal = if is_error {
+            is_terminal(std::io::stderr)
+        } else {
+            is_terminal(std::io::stdout)
         };
         let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let text = error.render();
-        let text = match is_terminal && !is_plain {
-            true => text.ansi().to_string(),
-            false => text.to_string(),
+        let text = if is_terminal && !is_plain {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
         };
         Said { text, is_error }
     })

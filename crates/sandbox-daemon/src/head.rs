@@ -95,9 +95,10 @@ pub fn is_host(value: &HeaderValue) -> bool {
     let is_name_byte =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
     let is_address_byte = |byte: u8| is_name_byte(byte) || byte == b':';
-    let is_good_host = match is_address {
-        true => host.bytes().all(is_address_byte),
-        false => host.bytes().all(is_name_byte),
+    let is_good_host = if is_address {
+        host.bytes().all(is_address_byte)
+    } else {
+        host.bytes().all(is_name_byte)
     };
     is_good_host && (port.is_empty() || port.parse::<u16>().is_ok())
 }

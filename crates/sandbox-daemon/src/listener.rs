@@ -45,13 +45,12 @@ impl Listener {
         match listen {
             Listen::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             Listen::Unix(path) => {
-                let (socket, address) = match is_abstract(path) {
-                    true => (bind_abstract(path)?, Address::Abstract(path.clone())),
-                    false => {
-                        remove_stale(path).await?;
-                        let (socket, file) = bind_private(path)?;
-                        (socket, Address::File(file))
-                    }
+                let (socket, address) = if is_abstract(path) {
+                    (bind_abstract(path)?, Address::Abstract(path.clone()))
+                } else {
+                    remove_stale(path).await?;
+                    let (socket, file) = bind_private(path)?;
+                    (socket, Address::File(file))
                 };
                 Ok(Self::Unix {
                     socket,

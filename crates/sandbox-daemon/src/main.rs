@@ -18,9 +18,10 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             cli::report(&error, error.hint());
-            match error.is_usage() {
-                true => ExitCode::from(2),
-                false => ExitCode::FAILURE,
+            if error.is_usage() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
             }
         }
     }

@@ -160,9 +160,10 @@ impl Router {
             Ok(Found { index, parameters }) => {
                 call.parameters = parameters;
                 let handler = self.routes[index].handler;
-                match index < self.served {
-                    true => self.replays.respond(call, handler).await,
-                    false => handler(call).await,
+                if index < self.served {
+                    self.replays.respond(call, handler).await
+                } else {
+                    handler(call).await
                 }
             }
             Err(error) => {

@@ -211,9 +211,10 @@ impl ServeArgs {
             file_size: self.file_size.or(file.file_size),
             open_files: self.open_files.or(file.open_files),
             cgroup: self.cgroup.or(file.cgroup),
-            entrypoint: match self.entrypoint.is_empty() {
-                true => file.entrypoint,
-                false => self.entrypoint,
+            entrypoint: if self.entrypoint.is_empty() {
+                file.entrypoint
+            } else {
+                self.entrypoint
             },
             config: self.config,
             detach: self.detach,

@@ -115,9 +115,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         .map_err(error)?
         .collect::<Result<_, _>>()
         .map_err(error)?;
-    match all.is_empty() {
-        true => Err(error(pem::Error::NoItemsFound)),
-        false => Ok(all),
+    if all.is_empty() {
+        Err(error(pem::Error::NoItemsFound))
+    } else {
+        Ok(all)
     }
 }
 

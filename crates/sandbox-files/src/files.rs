@@ -311,10 +311,7 @@ impl Files {
         path: impl AsRef<Path>,
         options: WriteOptions,
     ) -> Result<Writer, Error> {
-        let sync = match options.sync {
-            true => Sync::Disk,
-            false => Sync::No,
-        };
+        let sync = if options.sync { Sync::Disk } else { Sync::No };
         let start = move |root: &Root, path: &Path| {
             if options.create_dirs {
                 let parent = path.parent().ok_or(Error::InvalidPath("it has no name"))?;

@@ -68,9 +68,10 @@ impl Names {
     }
 
     fn matches(&self, found: &Found<'_>) -> bool {
-        match self.is_for_paths {
-            true => self.glob.is_match(found.path),
-            false => self.glob.is_match(found.name),
+        if self.is_for_paths {
+            self.glob.is_match(found.path)
+        } else {
+            self.glob.is_match(found.name)
         }
     }
 }
@@ -183,9 +184,10 @@ impl Search<'_> {
             // A line that is too long, or an error of the file: what follows in it was not searched.
             self.collected().is_truncated = true;
         }
-        match sink.is_full || self.cancelled.load(Ordering::Relaxed) {
-            true => Flow::Stop,
-            false => Flow::Continue,
+        if sink.is_full || self.cancelled.load(Ordering::Relaxed) {
+            Flow::Stop
+        } else {
+            Flow::Continue
         }
     }
 

@@ -110,9 +110,10 @@ impl FileKind {
 fn time(stat: &Stat) -> SystemTime {
     let seconds = Duration::from_secs(stat.st_mtime.unsigned_abs());
     let nanos = Duration::from_nanos(stat.st_mtime_nsec);
-    let whole = match stat.st_mtime < 0 {
-        true => UNIX_EPOCH.checked_sub(seconds),
-        false => UNIX_EPOCH.checked_add(seconds),
+    let whole = if stat.st_mtime < 0 {
+        UNIX_EPOCH.checked_sub(seconds)
+    } else {
+        UNIX_EPOCH.checked_add(seconds)
     };
     let time = whole.and_then(|time| time.checked_add(nanos));
     time.unwrap_or(UNIX_EPOCH)

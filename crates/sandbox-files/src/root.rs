@@ -95,9 +95,10 @@ impl Root {
         let Some(root) = &self.confined else {
             return Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?);
         };
-        let path = match path.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => path,
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
         };
         // The kernel gives up on `..` while anything on the system is renamed.
         for _ in 0..ATTEMPTS {

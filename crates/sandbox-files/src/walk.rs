@@ -191,9 +191,10 @@ impl Walk<'_> {
                 path: &path,
                 kind,
             };
-            let flow = match self.cancelled.load(Ordering::Relaxed) {
-                true => Flow::Stop,
-                false => (self.visit)(&found),
+            let flow = if self.cancelled.load(Ordering::Relaxed) {
+                Flow::Stop
+            } else {
+                (self.visit)(&found)
             };
             if flow == Flow::Stop {
                 self.stop();

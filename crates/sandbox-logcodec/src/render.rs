@@ -101,9 +101,10 @@ impl Tail {
         let mut end = 0;
         for at in memchr2_iter(0x01, 0x02, payload) {
             let byte = payload[at];
-            let length = match at == end && byte == tail.byte {
-                true => tail.length + 1,
-                false => 1,
+            let length = if at == end && byte == tail.byte {
+                tail.length + 1
+            } else {
+                1
             };
             if length == marker::LENGTH {
                 return (at, tail);
@@ -111,9 +112,10 @@ impl Tail {
             tail = Self { byte, length };
             end = at + 1;
         }
-        match end == payload.len() {
-            true => (end, tail),
-            false => (payload.len(), Self::default()),
+        if end == payload.len() {
+            (end, tail)
+        } else {
+            (payload.len(), Self::default())
         }
     }
 }

@@ -97,9 +97,10 @@ impl CodeRun {
     fn command(&self, unsupported: Error) -> Result<ExecRequest, Error> {
         let language = &self.request.language;
         let own = &**self.client.toolbox();
-        let toolbox = match own.language().name() == *language {
-            true => own,
-            false => toolbox::of(language).ok_or(unsupported)?,
+        let toolbox = if own.language().name() == *language {
+            own
+        } else {
+            toolbox::of(language).ok_or(unsupported)?
         };
         let params = CodeRunParams {
             argv: self.request.argv.clone(),

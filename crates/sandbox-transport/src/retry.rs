@@ -95,9 +95,10 @@ pub struct KeyedRetries {
 
 impl RetryPolicy for KeyedRetries {
     fn retry(&self, failure: &Failure<'_>) -> Option<Duration> {
-        let effect = match failure.has_key {
-            true => Effect::None,
-            false => failure.effect,
+        let effect = if failure.has_key {
+            Effect::None
+        } else {
+            failure.effect
         };
         self.safe.retry(&Failure { effect, ..*failure })
     }

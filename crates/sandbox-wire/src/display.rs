@@ -20,9 +20,10 @@ pub fn value(media_type: &str, content: &[u8]) -> Value {
     if is_json && let Ok(value) = serde_json::from_slice(content) {
         return value;
     }
-    match is_json || is_text(media_type) {
-        true => String::from_utf8_lossy(content).into(),
-        false => BASE64_STANDARD.encode(content).into(),
+    if is_json || is_text(media_type) {
+        String::from_utf8_lossy(content).into()
+    } else {
+        BASE64_STANDARD.encode(content).into()
     }
 }
 

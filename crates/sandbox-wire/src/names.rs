@@ -23,9 +23,10 @@ pub fn to_text(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {
-            match ESCAPES.contains(&character) {
-                true => escape(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut text),
-                false => text.push(character),
+            if ESCAPES.contains(&character) {
+                escape(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut text)
+            } else {
+                text.push(character)
             }
         }
         escape(chunk.invalid(), &mut text);

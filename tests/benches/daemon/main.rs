@@ -48,9 +48,10 @@ fn main() -> ExitCode {
         }
         _ => println!("{}", report.text()),
     }
-    match report.groups.iter().any(|group| group.failure.is_some()) {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
+    if report.groups.iter().any(|group| group.failure.is_some()) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     }
 }
 

@@ -226,10 +226,9 @@ fn cells(row: &Row) -> [String; 7] {
         1 => empty(),
         _ => format!("{low} to {high}"),
     };
-    let reached = row.is_reached().map_or("", |reached| match reached {
-        true => "met",
-        false => "missed",
-    });
+    let reached = row
+        .is_reached()
+        .map_or("", |reached| if reached { "met" } else { "missed" });
     let ratio = row.ratio().filter(|ratio| ratio.is_finite());
     [
         row.name.clone(),

@@ -75,10 +75,11 @@ impl Cutter {
             loop {
                 let client = listener.accept().await.unwrap();
                 let server = daemon.connect().await.unwrap();
-                let room = match over.load(Ordering::Relaxed) {
-                    true => u64::MAX,
+                let room = if over.load(Ordering::Relaxed) {
+                    u64::MAX
+                } else {
                     // What a connection begins with passes at least.
-                    false => 2000 + numbers.below(most),
+                    2000 + numbers.below(most)
                 };
                 let (counter, bytes) = (Arc::clone(&counter), Arc::clone(&bytes));
                 tokio::spawn(async move {

@@ -69,9 +69,10 @@ impl Transcript {
     pub(super) fn bytes(&mut self, what: &str, found: &[u8], written: &[u8]) {
         let text = String::from_utf8_lossy(written);
         assert_ne!(text.as_bytes(), written, "{what} is text");
-        let expect = match self.is_exact {
-            true => written,
-            false => text.as_bytes(),
+        let expect = if self.is_exact {
+            written
+        } else {
+            text.as_bytes()
         };
         assert_eq!(found, expect, "{what}");
         self.tell(what, text);

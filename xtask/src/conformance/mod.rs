@@ -136,9 +136,10 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     for name in &broken {
         sh::complain(&format!("failed: {name}"));
     }
-    match broken.is_empty() && report.failures().next().is_none() {
-        true => Ok(ExitCode::SUCCESS),
-        false => Ok(ExitCode::FAILURE),
+    if broken.is_empty() && report.failures().next().is_none() {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Ok(ExitCode::FAILURE)
     }
 }
 

@@ -228,9 +228,12 @@ fn amount(value: &str) -> Option<Amount> {
 
 fn exists(tree: &Tree, test: &str) -> bool {
     let (rust, python) = (format!("fn {test}("), format!("def {test}("));
-    let defines = |file: &File| match file.has_extension(&["rs"]) {
-        true => file.text.contains(&rust),
-        false => file.has_extension(&["py"]) && file.text.contains(&python),
+    let defines = |file: &File| {
+        if file.has_extension(&["rs"]) {
+            file.text.contains(&rust)
+        } else {
+            file.has_extension(&["py"]) && file.text.contains(&python)
+        }
     };
     tree.files.iter().any(defines)
 }

@@ -86,11 +86,12 @@ fn has_type(surface: &str, name: &str) -> bool {
     let is_module = name != WIRE && name.starts_with(char::is_lowercase);
     // What follows a word must not be one.
     let spaced = surface.replace("::", " :: ");
-    match is_module {
-        true => spaced
+    if is_module {
+        spaced
             .match_indices(&format!("{name} ::"))
-            .any(|(at, found)| code::has_word(&spaced[..at + found.len()], found)),
-        false => code::has_word(&spaced, name),
+            .any(|(at, found)| code::has_word(&spaced[..at + found.len()], found))
+    } else {
+        code::has_word(&spaced, name)
     }
 }
 

@@ -13,9 +13,10 @@ pub(crate) fn json(bytes: &[u8]) -> Result<Value, UnknownReason> {
     let value = serde_json::from_slice(bytes)
         .or_else(|error| serde_json::from_str(&mended(bytes)).map_err(|_| error))
         .map_err(|error| UnknownReason::NotJson(error.to_string()))?;
-    match nests_within(&value, JSON_NESTING) {
-        true => Ok(value),
-        false => Err(UnknownReason::NotJson("nested too deeply".to_owned())),
+    if nests_within(&value, JSON_NESTING) {
+        Ok(value)
+    } else {
+        Err(UnknownReason::NotJson("nested too deeply".to_owned()))
     }
 }
 

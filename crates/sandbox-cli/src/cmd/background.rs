@@ -12,9 +12,10 @@ use crate::target;
 pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
     let background = Background::of_this_user()?;
     let Some(found) = background.find() else {
-        match is_json {
-            true => output::line(&json!({ "running": false }).to_string())?,
-            false => output::line("no daemon in the background")?,
+        if is_json {
+            output::line(&json!({ "running": false }).to_string())?
+        } else {
+            output::line("no daemon in the background")?
         }
         return Ok(Exit::NOT_FOUND);
     };
@@ -50,8 +51,9 @@ pub(crate) fn stop(is_json: bool) -> Result<Exit, CliError> {
     } else if !stopped {
         output::note("no daemon in the background")?;
     }
-    match stopped {
-        true => Ok(Exit::SUCCESS),
-        false => Ok(Exit::NOT_FOUND),
+    if stopped {
+        Ok(Exit::SUCCESS)
+    } else {
+        Ok(Exit::NOT_FOUND)
     }
 }

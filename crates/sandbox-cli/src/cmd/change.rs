@@ -54,9 +54,12 @@ pub(crate) fn stop(args: StopArgs) -> Result<Exit, CliError> {
     if names.is_empty() {
         return background::stop(format.json);
     }
-    change_each(names, "stopped", format.json, async |sandbox| match force {
-        true => sandbox.kill().await,
-        false => sandbox.stop().await,
+    change_each(names, "stopped", format.json, async |sandbox| {
+        if force {
+            sandbox.kill().await
+        } else {
+            sandbox.stop().await
+        }
     })
 }
 

@@ -14,9 +14,10 @@ pub(super) async fn print(
     is_json: bool,
 ) -> Result<Exit, CliError> {
     let interrupts = Interrupts::listen()?;
-    match is_json {
-        true => whole(command, options, interrupts).await,
-        false => show(command, options, interrupts).await,
+    if is_json {
+        whole(command, options, interrupts).await
+    } else {
+        show(command, options, interrupts).await
     }
 }
 

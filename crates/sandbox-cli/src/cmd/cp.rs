@@ -182,9 +182,10 @@ async fn down(
 ) -> Result<ArchiveSummary, CliError> {
     let found = files.metadata(&from).await?;
     // The name of the home directory is not in its path.
-    let named = match from == Path::new("~") {
-        true => &found.path,
-        false => &from,
+    let named = if from == Path::new("~") {
+        &found.path
+    } else {
+        &from
     };
     let to = within(named, to.clone(), to.is_dir());
     if !found.is_dir() {

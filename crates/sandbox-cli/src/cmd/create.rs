@@ -76,9 +76,10 @@ pub(crate) fn run(args: CreateArgs) -> Result<Exit, CliError> {
     with_sandboxes(async move |sandboxes| {
         let created = args.builder(&sandboxes).await;
         let sandbox = created.map_err(CliError::Control)?;
-        match is_json {
-            true => output::line(&describe(&sandbox.info()).to_string())?,
-            false => output::line(&output::printable(&sandbox.name()))?,
+        if is_json {
+            output::line(&describe(&sandbox.info()).to_string())?
+        } else {
+            output::line(&output::printable(&sandbox.name()))?
         }
         Ok(Exit::SUCCESS)
     })

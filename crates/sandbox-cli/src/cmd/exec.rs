@@ -93,9 +93,10 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
     let hint = words::hint(&command);
     let command = words::read(&command)?;
     // The daemon in the background is not in this directory.
-    let here = match soft_timeout.is_some() && target.is_here() {
-        true => Some(std::env::current_dir().map_err(CliError::Runtime)?),
-        false => None,
+    let here = if soft_timeout.is_some() && target.is_here() {
+        Some(std::env::current_dir().map_err(CliError::Runtime)?)
+    } else {
+        None
     };
     let cwd = match (&here, cwd) {
         (Some(here), Some(cwd)) => Some(here.join(cwd)),
@@ -137,9 +138,10 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
                 Ok(running) => running,
                 Err(error) => return not_started(error),
             };
-            return match stdin {
-                true => attached(running, keys).await,
-                false => follow(running, interrupts).await,
+            return if stdin {
+                attached(running, keys).await
+            } else {
+                follow(running, interrupts).await
             };
         }
         match spawn.await {

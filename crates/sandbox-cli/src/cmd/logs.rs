@@ -161,9 +161,10 @@ async fn next_of<T>(
                 Poll::Pending => is_open = true,
             }
         }
-        match is_open {
-            true => Poll::Pending,
-            false => Poll::Ready(None),
+        if is_open {
+            Poll::Pending
+        } else {
+            Poll::Ready(None)
         }
     })
     .await

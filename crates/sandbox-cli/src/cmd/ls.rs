@@ -34,12 +34,13 @@ pub(crate) fn run(args: LsArgs, token: Option<OsString>) -> Result<Exit, CliErro
     target::with_process(args.target, token, None, async move |process| {
         let files = process.files();
         let info = files.metadata(&args.path).await?;
-        let listed = match info.is_dir() {
-            true => files.list(&args.path).await?,
-            false => Matches {
+        let listed = if info.is_dir() {
+            files.list(&args.path).await?
+        } else {
+            Matches {
                 items: vec![info],
                 is_truncated: false,
-            },
+            }
         };
         if args.format.json {
             let entries: Vec<_> = listed.items.iter().map(describe).collect();

@@ -42,13 +42,15 @@ fn print(bytes: &[u8]) -> Result<Exit, CliError> {
 /// Prints what the parser has to say instead of running anything: a help text, the version, or
 /// what is wrong with the command line.
 pub(crate) fn stop(said: &Said) -> Result<Exit, CliError> {
-    let channel = match said.is_error {
-        true => Channel::Stderr,
-        false => Channel::Stdout,
+    let channel = if said.is_error {
+        Channel::Stderr
+    } else {
+        Channel::Stdout
     };
     output::print(channel, said.text.as_bytes())?;
-    Ok(match said.is_error {
-        true => Exit::USAGE,
-        false => Exit::SUCCESS,
+    Ok(if said.is_error {
+        Exit::USAGE
+    } else {
+        Exit::SUCCESS
     })
 }

@@ -180,9 +180,10 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
         }
         if args.detach {
             let pty = pty.detached().await?;
-            match args.json {
-                true => output::line(&json!({ "id": pty.id() }).to_string())?,
-                false => output::line(pty.id())?,
+            if args.json {
+                output::line(&json!({ "id": pty.id() }).to_string())?
+            } else {
+                output::line(pty.id())?
             }
             return Ok(Exit::SUCCESS);
         }
@@ -225,9 +226,10 @@ async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {
         return Ok(Exit::SUCCESS);
     }
     let rows = terminals.iter().map(|terminal| {
-        let state = match terminal.active {
-            true => "running",
-            false => "not running",
+        let state = if terminal.active {
+            "running"
+        } else {
+            "not running"
         };
         let size = format!("{}x{}", terminal.cols, terminal.rows);
         [
@@ -256,8 +258,9 @@ fn described(terminal: &PtyInfo) -> Value {
 }
 
 fn need_terminal() -> Result<(), CliError> {
-    match terminal::is_interactive() {
-        true => Ok(()),
-        false => Err(CliError::NoTerminal),
+    if terminal::is_interactive() {
+        Ok(())
+    } else {
+        Err(CliError::NoTerminal)
     }
 }

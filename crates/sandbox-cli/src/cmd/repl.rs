@@ -116,9 +116,10 @@ impl Repl<'_> {
             // As an interpreter does it with an empty file.
             return Ok(Exit::SUCCESS);
         }
-        let ended = match self.is_json {
-            true => self.answer(code).await?,
-            false => self.evaluate(code).await?,
+        let ended = if self.is_json {
+            self.answer(code).await?
+        } else {
+            self.evaluate(code).await?
         };
         match ended {
             Ended::Well => Ok(Exit::SUCCESS),
@@ -195,9 +196,10 @@ impl Repl<'_> {
             "reason": reason,
         });
         output::line(&object.to_string())?;
-        match result.success() {
-            true => Ok(Ended::Well),
-            false => Ok(Ended::Badly),
+        if result.success() {
+            Ok(Ended::Well)
+        } else {
+            Ok(Ended::Badly)
         }
     }
 

@@ -34,9 +34,12 @@ pub(crate) struct RmArgs {
 pub(crate) fn run(args: RmArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     target::with_process(args.target, token, None, async move |process| {
         let files = process.files();
-        let remove = async |path: &Path| match args.recursive {
-            true => Ok(files.remove_dir_all(path).await?),
-            false => remove_file(&files, path).await,
+        let remove = async |path: &Path| {
+            if args.recursive {
+                Ok(files.remove_dir_all(path).await?)
+            } else {
+                remove_file(&files, path).await
+            }
         };
         let is_json = args.format.json;
         let (removed, exit) = each(&args.paths, is_json, remove).await?;

@@ -165,9 +165,10 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
         } => {
             let id = session.clone().unwrap_or_else(super::random_id);
             create(&process, &id, resources, isolation.isolation(), is_here).await?;
-            match session.is_some() || format.json {
-                true => output::done(format.json, &json!({ "sessionId": id }))?,
-                false => output::line(&id)?,
+            if session.is_some() || format.json {
+                output::done(format.json, &json!({ "sessionId": id }))?
+            } else {
+                output::line(&id)?
             }
             Ok(Exit::SUCCESS)
         }
@@ -325,9 +326,10 @@ async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
     let command = spawn.await?;
     let is_json = limits.format.json;
     if args.detach {
-        match is_json {
-            true => output::line(&json!({ "cmdId": command.id() }).to_string())?,
-            false => output::line(command.id())?,
+        if is_json {
+            output::line(&json!({ "cmdId": command.id() }).to_string())?
+        } else {
+            output::line(command.id())?
         }
         return Ok(Exit::SUCCESS);
     }

@@ -89,9 +89,10 @@ fn networks_are_those_that_were_asked_for() {
         "",
     );
     let user = ["exec", "--isolate", "--network", "user", devices];
-    match has(&report, "isolation", "network user") {
-        true => check(&user, 0, "lo tap0\n", ""),
-        false => fails(&user, 126, &["help: "]),
+    if has(&report, "isolation", "network user") {
+        check(&user, 0, "lo tap0\n", "")
+    } else {
+        fails(&user, 126, &["help: "])
     }
     let landlock = ["--level", "landlock", "--network", "user", "true"];
     fails(

@@ -167,9 +167,10 @@ fn no_subcommand_succeeds_when_its_output_is_lost() {
         let is_about_one = command
             .iter()
             .any(|word| word == "PRINTED" || word == "LAST");
-        let [printed, last] = match is_about_one {
-            true => ids(&place),
-            false => Default::default(),
+        let [printed, last] = if is_about_one {
+            ids(&place)
+        } else {
+            Default::default()
         };
         let words = command.iter().map(|word| match word.as_str() {
             "PRINTED" => printed.as_str(),

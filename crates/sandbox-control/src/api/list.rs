@@ -42,16 +42,20 @@ pub(super) async fn list<P: Provider>(call: &Call<'_, P>) -> Responded {
     };
     let mut found = query.select(call).await?;
     if let Some(after) = after {
-        found.retain(|(position, _)| match query.is_ascending {
-            true => *position > after,
-            false => *position < after,
+        found.retain(|(position, _)| {
+            if query.is_ascending {
+                *position > after
+            } else {
+                *position < after
+            }
         });
     }
     let is_last = found.len() <= query.limit;
     found.truncate(query.limit);
-    let cursor = match is_last {
-        true => None,
-        false => found.last().map(|(position, _)| cursor(position)),
+    let cursor = if is_last {
+        None
+    } else {
+        found.last().map(|(position, _)| cursor(position))
     };
     let items = found
         .iter()
@@ -121,9 +125,12 @@ impl Query {
         });
         let placed = matching.map(|one| (self.position(call, &one), one));
         let mut found: Vec<_> = placed.collect();
-        found.sort_by(|(one, _), (other, _)| match self.is_ascending {
-            true => one.cmp(other),
-            false => other.cmp(one),
+        found.sort_by(|(one, _), (other, _)| {
+            if self.is_ascending {
+                one.cmp(other)
+            } else {
+                other.cmp(one)
+            }
         });
         Ok(found)
     }

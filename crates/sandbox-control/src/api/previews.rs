@@ -54,16 +54,15 @@ pub(super) async fn sign<P: Provider>(call: &Call<'_, P>) -> Responded {
 pub(super) async fn expire<P: Provider>(call: &Call<'_, P>) -> Responded {
     let port = port(call)?;
     let id = call.sandbox().await?.id;
-    match call
+    if call
         .shared
         .previews
         .expire(&id, port, call.parameter("token"))
     {
-        true => Ok(empty(StatusCode::OK)),
-        false => {
-            let message = "there is no such signed URL, or it has expired";
-            Err(ApiError::new(ErrorCode::NotFound, message))
-        }
+        Ok(empty(StatusCode::OK))
+    } else {
+        let message = "there is no such signed URL, or it has expired";
+        Err(ApiError::new(ErrorCode::NotFound, message))
     }
 }
 

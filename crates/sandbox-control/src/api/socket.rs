@@ -113,15 +113,12 @@ impl<P: Provider> Client<P> {
                     }
                     Err(RecvError::Lagged(_) | RecvError::Closed) => None,
                 },
-                () = sleep_until(next_ping) => match is_pinged {
-                    true => None,
-                    false => {
+                () = sleep_until(next_ping) => if is_pinged { None } else {
                         // The client has this time to respond, and is then pinged again.
                         next_ping = Instant::now() + EVENT_PING.max(EVENT_PONG);
                         is_pinged = true;
                         self.send("2".to_owned()).await
-                    }
-                },
+                    },
                 () = link.shutdown_begun() => None,
             };
             if went.is_none() {

@@ -142,9 +142,10 @@ async fn admit<P: Provider>(
         || cookies(&parts.headers).any(|(name, value)| name == COOKIE && is_token(value));
     // A browser has the token in the query only of the first page.
     let cookie = query.filter(|presented| is_token(presented));
-    match is_admitted || cookie.is_some() {
-        true => Ok(Admitted { sandbox, cookie }),
-        false => Err(refused()),
+    if is_admitted || cookie.is_some() {
+        Ok(Admitted { sandbox, cookie })
+    } else {
+        Err(refused())
     }
 }
 

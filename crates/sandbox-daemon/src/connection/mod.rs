@@ -180,9 +180,10 @@ impl Watch {
         self.socket.left().await;
         poll_fn(|_| {
             let is_read = !self.is_plain || !self.socket.has_unread();
-            match self.exchanges.is_open() && is_read {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+            if self.exchanges.is_open() && is_read {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
         })
         .await;

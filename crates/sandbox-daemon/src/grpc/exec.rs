@@ -33,9 +33,10 @@ impl Exec {
         start: pb::ExecStart,
     ) -> Result<Result<Attached, pb::Termination>, Error> {
         let mut options = convert::run_options(start.options.clone(), start.output_mode())?;
-        options.input = match start.empty_input {
-            true => InputMode::Empty,
-            false => InputMode::Silent,
+        options.input = if start.empty_input {
+            InputMode::Empty
+        } else {
+            InputMode::Silent
         };
         options.terminal = start.terminal.map(convert::size).transpose()?;
         let detached = start.options.as_ref().is_some_and(|options| options.detach);

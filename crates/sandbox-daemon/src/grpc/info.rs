@@ -57,9 +57,10 @@ impl InfoService for Info {
         request: Request<pb::GetInfoRequest>,
     ) -> Result<Response<pb::GetInfoResponse>, Status> {
         use sandbox_engine::limits;
-        let (isolation, limit_support) = match request.into_inner().support {
-            true => self.support().await,
-            false => (None, Vec::new()),
+        let (isolation, limit_support) = if request.into_inner().support {
+            self.support().await
+        } else {
+            (None, Vec::new())
         };
         let mut capabilities = vec![pb::Capability::OutOfMemory.into()];
         if self.engine.containment() == "rlimit-tag" {

@@ -112,9 +112,10 @@ impl SessionService for Sessions {
         not_the_entrypoint(&request.session_id, "be given commands")?;
         let options = CommandOptions {
             id: (!request.command_id.is_empty()).then_some(request.command_id),
-            input: match request.suppress_input_echo {
-                true => InputMode::Silent,
-                false => InputMode::Echoed,
+            input: if request.suppress_input_echo {
+                InputMode::Silent
+            } else {
+                InputMode::Echoed
             },
             cwd: convert::directory(request.cwd),
             env: request.envs.into_iter().collect(),
@@ -150,9 +151,10 @@ impl SessionService for Sessions {
             id => exec::command(&self.0, id)?,
         };
         let record = command.record();
-        let cursor = match request.follow {
-            true => record.follow(request.offset),
-            false => record.snapshot(request.offset),
+        let cursor = if request.follow {
+            record.follow(request.offset)
+        } else {
+            record.snapshot(request.offset)
         };
         Ok(respond(Log {
             chunks: Chunks::new(cursor.map_err(Error::from)?, false),

@@ -25,12 +25,13 @@ pub(super) async fn healthz(_: Call) -> Responded {
 
 /// `GET /version`, with what the system allows if the query asks for it: that has to be tried, and few clients need it.
 pub(super) async fn version(call: Call) -> Responded {
-    let (isolation, limits) = match call.query("support").as_deref() == Some("true") {
-        true => (
+    let (isolation, limits) = if call.query("support").as_deref() == Some("true") {
+        (
             Some(isolation(&call.state).await),
             limits(&call.state).await,
-        ),
-        false => (None, Vec::new()),
+        )
+    } else {
+        (None, Vec::new())
     };
     let version = Version {
         version: VERSION.to_owned(),

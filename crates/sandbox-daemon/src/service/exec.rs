@@ -53,11 +53,12 @@ impl Start {
                 "the soft limit must be shorter than the time limit",
             ));
         }
-        match self.detached {
-            true => Ok(()),
-            false => Err(Error::bad(
+        if self.detached {
+            Ok(())
+        } else {
+            Err(Error::bad(
                 "a command with a soft limit must be detached: it runs on after that",
-            )),
+            ))
         }
     }
 }

@@ -34,9 +34,10 @@ impl Asked {
         let mut builder = Isolation::builder();
         builder = builder.level(self.level).network(self.network);
         for bind in self.binds {
-            let access = match bind.is_writable {
-                true => Access::Write,
-                false => Access::Read,
+            let access = if bind.is_writable {
+                Access::Write
+            } else {
+                Access::Read
             };
             let source = bind.source.unwrap_or_else(|| bind.path.clone());
             builder = builder.bind_at(source, bind.path, access);

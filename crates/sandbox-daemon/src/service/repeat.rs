@@ -104,9 +104,10 @@ impl Repeats {
         operation: impl Future<Output = Result<(T, Done), E>> + Send + 'static,
     ) -> Result<Result<Found<T>, E>, Error> {
         let Some(request) = request else {
-            let done = match must_end {
-                true => to_its_end(operation).await?,
-                false => operation.await,
+            let done = if must_end {
+                to_its_end(operation).await?
+            } else {
+                operation.await
             };
             return Ok(done.map(|(result, _)| Found::new(result)));
         };

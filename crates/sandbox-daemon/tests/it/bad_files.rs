@@ -41,9 +41,10 @@ async fn what_the_user_may_not_do_has_the_clients_code() {
     for (method, path) in refused {
         answers.push(place.server.send(method, path, &OCTETS, b"y").await);
     }
-    match is_root {
-        true => unmount(&closed, UnmountFlags::DETACH).unwrap(),
-        false => fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap(),
+    if is_root {
+        unmount(&closed, UnmountFlags::DETACH).unwrap()
+    } else {
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap()
     }
     for answer in answers {
         answer.expect_error(403, "FILE_ACCESS_DENIED");

@@ -291,9 +291,10 @@ impl Answer {
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let (head, sent_head) = (head.to_ascii_lowercase(), head);
         let body = &bytes[end + 4..];
-        let body = match head.contains("transfer-encoding: chunked") {
-            true => join_chunks(body),
-            false => body.to_vec(),
+        let body = if head.contains("transfer-encoding: chunked") {
+            join_chunks(body)
+        } else {
+            body.to_vec()
         };
         Self {
             status,

@@ -72,12 +72,12 @@ pub(crate) async fn cell(
     code: String,
 ) -> Result<Result<String, String>, SpawnError> {
     let is_typescript = language == Language::TypeScript;
-    let task = match is_typescript {
-        true => Task::Cell,
-        false if !["import", "export"].iter().any(|word| code.contains(word)) => {
-            return Ok(Ok(code));
-        }
-        false => Task::JavaScriptCell,
+    let task = if is_typescript {
+        Task::Cell
+    } else if ["import", "export"].iter().any(|word| code.contains(word)) {
+        Task::JavaScriptCell
+    } else {
+        return Ok(Ok(code));
     };
     Ok(match ask(core, task, &code).await {
         Ok(response) => response.map(|translated| translated.code),

@@ -108,11 +108,12 @@ fn requests(directory: &Path, module: &Translated) -> impl Iterator<Item = (Path
 impl Modules {
     /// Returns how many bytes another file may have.
     fn left(&self) -> Result<usize, String> {
-        match self.texts.len() == LOCAL_MODULES {
-            true => Err(format!(
+        if self.texts.len() == LOCAL_MODULES {
+            Err(format!(
                 "the program imports more than {LOCAL_MODULES} TypeScript files"
-            )),
-            false => Ok(LOCAL_MODULE_BYTES - self.bytes),
+            ))
+        } else {
+            Ok(LOCAL_MODULE_BYTES - self.bytes)
         }
     }
 
@@ -185,11 +186,12 @@ fn read(file: &Path, left: usize) -> Result<String, String> {
     open(file)
         .and_then(|file| file.take(left as u64 + 1).read_to_string(&mut code))
         .map_err(|error| error.to_string())?;
-    match code.len() > left {
-        true => Err(format!(
+    if code.len() > left {
+        Err(format!(
             "the program imports more than {LOCAL_MODULE_BYTES} bytes of TypeScript"
-        )),
-        false => Ok(code),
+        ))
+    } else {
+        Ok(code)
     }
 }
 
@@ -203,9 +205,10 @@ fn open(file: &Path) -> io::Result<File> {
         opened => opened,
     };
     let file = File::from(file?);
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::ErrorKind::InvalidInput.into()),
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::InvalidInput.into())
     }
 }
 

@@ -238,9 +238,10 @@ fn rewound(memory: OwnedFd) -> io::Result<OwnedFd> {
 /// Returns the format of a program; without a parser only Node.js can find it out.
 #[cfg(not(feature = "typescript"))]
 async fn format(_core: &Core, code: &str) -> Format {
-    match place::mentions_modules(code) {
-        true => Format::Unclear,
-        false => Format::Chosen,
+    if place::mentions_modules(code) {
+        Format::Unclear
+    } else {
+        Format::Chosen
     }
 }
 

@@ -86,9 +86,12 @@ impl Place {
         let file = match state.filter(|_| needs_file) {
             Some(state) => {
                 let is_passing = is_module && !is_named;
-                let whole = |path: &Path| match is_passing {
-                    true => text.to_owned() + &removal(path),
-                    false => text.to_owned(),
+                let whole = |path: &Path| {
+                    if is_passing {
+                        text.to_owned() + &removal(path)
+                    } else {
+                        text.to_owned()
+                    }
                 };
                 ProgramFile::create(state, directory, extension, whole).ok()
             }

@@ -114,9 +114,10 @@ fn whole_records(mut bytes: &[u8], limit: usize) -> (Vec<Bytes>, usize) {
     while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
         let length = u32::from_le_bytes(*length) as usize;
         let fits = kept + length <= limit;
-        match fits {
-            true => kept += length,
-            false => dropped += 1,
+        if fits {
+            kept += length
+        } else {
+            dropped += 1
         }
         let Some((record, rest)) = rest.split_at_checked(length) else {
             break;

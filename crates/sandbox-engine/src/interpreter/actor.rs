@@ -128,10 +128,7 @@ impl Actor {
                         answer(reply, true);
                     }
                 },
-                exited = idle(&mut self.worker) => match exited {
-                    true => self.leave_worker(),
-                    false => self.end_worker().await,
-                },
+                exited = idle(&mut self.worker) => if exited { self.leave_worker() } else { self.end_worker().await },
                 mut job = shared.next_job() => {
                     let ended = self.execute(&mut job).await;
                     job.execution.set_ended(ended);

@@ -233,9 +233,10 @@ impl Freshness {
         };
         let files = file_calls(versions).await.map_err(io::Error::other)?;
         let mut present = files.iter().filter_map(|(_, version)| version.as_ref());
-        match present.any(|version| version.is_since(started)) {
-            true => Err(io::Error::other("files of the interpreter are changing")),
-            false => Ok(Self(files)),
+        if present.any(|version| version.is_since(started)) {
+            Err(io::Error::other("files of the interpreter are changing"))
+        } else {
+            Ok(Self(files))
         }
     }
 

@@ -311,9 +311,10 @@ impl Worker {
     }
 
     fn tree(&self) -> Tree {
-        match self.tags.is_empty() {
-            true => self.leader.tree(),
-            false => Tree::tagged(self.tags.iter()),
+        if self.tags.is_empty() {
+            self.leader.tree()
+        } else {
+            Tree::tagged(self.tags.iter())
         }
     }
 }

@@ -67,9 +67,10 @@ pub(super) fn plain(path: &Path) -> Result<(), InvalidIsolation> {
     let bytes = path.as_os_str().as_bytes();
     // `components` drops `.` silently.
     let has_dot = bytes.split(|byte| *byte == b'/').any(|part| part == b".");
-    match path.is_absolute() && !has_dot && !bytes.contains(&0) && path.components().all(is_plain) {
-        true => Ok(()),
-        false => Err(InvalidIsolation::NotPlain { path: path.into() }),
+    if path.is_absolute() && !has_dot && !bytes.contains(&0) && path.components().all(is_plain) {
+        Ok(())
+    } else {
+        Err(InvalidIsolation::NotPlain { path: path.into() })
     }
 }
 
@@ -171,9 +172,10 @@ fn allowed(layer: &Layer) -> Result<(), InvalidIsolation> {
     let reserved = |path: &Path| {
         let is_reserved =
             path == Path::new("/") || RESERVED.iter().any(|top| path.starts_with(top));
-        match is_reserved {
-            true => Err(InvalidIsolation::Reserved { path: path.into() }),
-            false => Ok(()),
+        if is_reserved {
+            Err(InvalidIsolation::Reserved { path: path.into() })
+        } else {
+            Ok(())
         }
     };
     match &layer.kind {
@@ -258,9 +260,10 @@ fn on_machine(path: &Path, root: &Path) -> PathBuf {
 
 /// Joins paths; `join` alone would end in a slash for an empty one.
 fn joined(path: &Path, rest: &Path) -> PathBuf {
-    match rest.as_os_str().is_empty() {
-        true => path.to_owned(),
-        false => path.join(rest),
+    if rest.as_os_str().is_empty() {
+        path.to_owned()
+    } else {
+        path.join(rest)
     }
 }
 

@@ -271,9 +271,10 @@ mod tests {
 
     /// Returns whether a process of the same user, without capabilities, may see the executable and memory of another.
     async fn is_open(pid: u32) -> bool {
-        let without = match rustix::process::geteuid().is_root() {
-            true => "setpriv --bounding-set=-all --inh-caps=-all ",
-            false => "",
+        let without = if rustix::process::geteuid().is_root() {
+            "setpriv --bounding-set=-all --inh-caps=-all "
+        } else {
+            ""
         };
         let text = format!("exec {without}readlink /proc/{pid}/exe");
         let spec = SpawnSpec {

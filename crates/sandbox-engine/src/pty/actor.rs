@@ -123,9 +123,10 @@ impl Actor {
 
 /// Types waiting input, and reads if that `may_read`. Cancel safe.
 async fn pass(outputs: &mut Outputs, may_read: bool) -> io::Result<()> {
-    match may_read {
-        true => outputs.read().await,
-        false => outputs.type_waiting().await,
+    if may_read {
+        outputs.read().await
+    } else {
+        outputs.type_waiting().await
     }
 }
 

@@ -53,9 +53,10 @@ impl Budget {
                     return Ok(());
                 }
                 // A request that can never fit evicts nothing.
-                match bytes <= bound {
-                    true => state.ended.pop_front(),
-                    false => None,
+                if bytes <= bound {
+                    state.ended.pop_front()
+                } else {
+                    None
                 }
             };
             match oldest {

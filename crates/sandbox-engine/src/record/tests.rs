@@ -128,9 +128,10 @@ fn names(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(names(&path)),
-            false => found.push(path.display().to_string()),
+        if path.is_dir() {
+            found.extend(names(&path))
+        } else {
+            found.push(path.display().to_string())
         }
     }
     found

@@ -126,9 +126,10 @@ impl Actor {
         } = running;
         let read = async {
             outputs.drain()?;
-            match has_children(self.pid) {
-                true => outputs.settle(&tree).await,
-                false => Ok(()),
+            if has_children(self.pid) {
+                outputs.settle(&tree).await
+            } else {
+                Ok(())
             }
         };
         if let Err(error) = read.await {
@@ -355,9 +356,10 @@ async fn answer(shared: &Shared, request: Request, current: Option<Current<'_>>)
             running.signal(signal, reply, own).await;
         }
         _ => {
-            let error = match shared.is_queued(&id) {
-                true => SignalError::Queued,
-                false => SignalError::Ended,
+            let error = if shared.is_queued(&id) {
+                SignalError::Queued
+            } else {
+                SignalError::Ended
             };
             let _ = reply.send(Err(error));
         }

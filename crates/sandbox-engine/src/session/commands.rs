@@ -55,9 +55,10 @@ impl Commands {
             return Ok(command);
         }
         let hash = self.hasher.hash_one(id);
-        match self.forgotten_ids.contains(&hash) {
-            true => Err(NoCommand::Forgotten),
-            false => Err(NoCommand::Unknown),
+        if self.forgotten_ids.contains(&hash) {
+            Err(NoCommand::Forgotten)
+        } else {
+            Err(NoCommand::Unknown)
         }
     }
 

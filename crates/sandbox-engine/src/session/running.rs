@@ -218,9 +218,10 @@ impl Death {
     pub(super) fn of(&mut self, shell: u32) -> io::Result<()> {
         kill(shell);
         let since = self.since.get_or_insert_with(Instant::now);
-        match since.elapsed() > KILL_WAIT {
-            true => Err(undying()),
-            false => Ok(()),
+        if since.elapsed() > KILL_WAIT {
+            Err(undying())
+        } else {
+            Ok(())
         }
     }
 

@@ -63,9 +63,10 @@ impl Owner {
 
     /// Kills the engine's processes that are still alive; returns their number.
     pub(super) fn end(&self) -> usize {
-        match self.boot == boot() {
-            true => Tree::of_instance(self.instance).end_now(),
-            false => 0,
+        if self.boot == boot() {
+            Tree::of_instance(self.instance).end_now()
+        } else {
+            0
         }
     }
 }

@@ -58,9 +58,10 @@ fn receive(socket: BorrowedFd<'_>, flags: RecvFlags) -> io::Result<Vec<OwnedFd>>
     });
     let fds: Vec<OwnedFd> = fds.flatten().collect();
     // This process may not have as many.
-    match fds.len() == usize::from(byte[0]) {
-        true => Ok(fds),
-        false => Err(io::ErrorKind::InvalidData.into()),
+    if fds.len() == usize::from(byte[0]) {
+        Ok(fds)
+    } else {
+        Err(io::ErrorKind::InvalidData.into())
     }
 }
 

@@ -175,9 +175,10 @@ async fn exchange(
     // Not `with_capacity(length)`: the translator declares the length and may send less.
     let mut response = Vec::new();
     line.take(length).read_to_end(&mut response).await?;
-    match response.len() as u64 == length {
-        true => Ok((kind, response)),
-        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    if response.len() as u64 == length {
+        Ok((kind, response))
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
     }
 }
 

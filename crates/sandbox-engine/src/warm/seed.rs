@@ -91,9 +91,10 @@ impl<'a> Scan<'a> {
                 // A membership test does not depend on the order.
                 let is_test = self.last == "in" && !self.is_loop;
                 self.element();
-                self.braces.push(match is_test {
-                    true => Bracket::Other,
-                    false => Bracket::Empty,
+                self.braces.push(if is_test {
+                    Bracket::Other
+                } else {
+                    Bracket::Empty
                 });
             }
             '(' | '[' => {
@@ -146,9 +147,10 @@ fn is_prefix_of_f(word: &str) -> bool {
 fn string(text: &str) -> usize {
     let quote = &text[..1];
     let triple = quote.repeat(3);
-    let end = match text.starts_with(&triple) {
-        true => triple.as_str(),
-        false => quote,
+    let end = if text.starts_with(&triple) {
+        triple.as_str()
+    } else {
+        quote
     };
     let mut is_escaped = false;
     for (at, character) in text.char_indices().skip(end.len()) {

@@ -199,8 +199,9 @@ async fn a_missing_runtime_says_what_to_install() {
 }
 
 /// The second line of a module.
-const MODULE_LINE: &str = match cfg!(feature = "typescript") {
-    true => ".program.mjs:2",
+const MODULE_LINE: &str = if cfg!(feature = "typescript") {
+    ".program.mjs:2"
+} else {
     // Node.js itself looks at the text.
-    false => ".program.js:2",
+    ".program.js:2"
 };

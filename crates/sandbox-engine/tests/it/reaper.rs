@@ -86,9 +86,10 @@ async fn beside_an_own_child(engine: &Engine, is_taken: bool) {
         left.iter().any(|(name, _)| name.ends_with("(true")),
         "{left:?}"
     );
-    match is_taken {
-        true => assert_eq!(own.exit.await.unwrap().termination, success),
-        false => drop(own),
+    if is_taken {
+        assert_eq!(own.exit.await.unwrap().termination, success)
+    } else {
+        drop(own)
     }
     children_until(<[_]>::is_empty).await;
 }

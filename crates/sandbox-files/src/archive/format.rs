@@ -90,9 +90,10 @@ pub(super) fn read_header(from: &mut Incoming) -> Result<Option<Entry>, Error> {
         from.read_exact(&mut block)?;
         if block == [0; BLOCK] {
             from.read_exact(&mut block)?;
-            return match block == [0; BLOCK] {
-                true => Ok(None),
-                false => Err(Error::InvalidArchive("a header is missing")),
+            return if block == [0; BLOCK] {
+                Ok(None)
+            } else {
+                Err(Error::InvalidArchive("a header is missing"))
             };
         }
         let header = Header::from_byte_slice(&block);

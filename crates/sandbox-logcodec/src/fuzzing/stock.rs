@@ -45,9 +45,10 @@ impl StockClient {
             if safe == 0 {
                 return;
             }
-            let searched = match self.is_repaired {
-                true => self.buffer.len(),
-                false => safe,
+            let searched = if self.is_repaired {
+                self.buffer.len()
+            } else {
+                safe
             };
             let Some((at, next)) = marker::find(&self.buffer[..searched]) else {
                 return self.emit(safe);

@@ -223,9 +223,10 @@ async fn download_each(
 async fn check_dir(local: &sandbox_files::Files, path: &Path) -> Result<(), Error> {
     let found = local.metadata(path).await;
     let found = found.map_err(|error| local_error(path, &error))?;
-    match found.is_dir() {
-        true => Ok(()),
-        false => Err(local_error(path, &sandbox_files::Error::NotADirectory)),
+    if found.is_dir() {
+        Ok(())
+    } else {
+        Err(local_error(path, &sandbox_files::Error::NotADirectory))
     }
 }
 

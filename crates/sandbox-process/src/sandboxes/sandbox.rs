@@ -304,9 +304,10 @@ impl Sandbox {
 
     async fn update(&self, info: SandboxInfo) -> Result<Arc<SandboxInfo>, Error> {
         let is_elsewhere = info.toolbox_url != self.known().info.toolbox_url;
-        let process = match is_elsewhere {
-            true => Some(process(&self.control, &info).await?),
-            false => None,
+        let process = if is_elsewhere {
+            Some(process(&self.control, &info).await?)
+        } else {
+            None
         };
         let mut known = self.known();
         known.info = Arc::new(info);

@@ -225,12 +225,13 @@ fn limits(resources: &Resources) -> Limits {
 }
 
 fn least(memory: u64) -> Result<(), Error> {
-    match memory >= LEAST_MEMORY {
-        true => Ok(()),
-        false => Err(Error::invalid(format!(
+    if memory >= LEAST_MEMORY {
+        Ok(())
+    } else {
+        Err(Error::invalid(format!(
             "a sandbox has at least {} MiB of memory",
             LEAST_MEMORY >> 20
-        ))),
+        )))
     }
 }
 

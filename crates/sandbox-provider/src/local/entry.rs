@@ -28,11 +28,12 @@ pub(super) struct Live {
 impl Live {
     /// Checks that the sandbox has not been deleted while the lock was waited for.
     pub(super) fn check(&self, entry: &Entry) -> Result<(), Error> {
-        match self.is_deleted {
-            false => Ok(()),
-            true => Err(Error::NotFound {
+        if self.is_deleted {
+            Err(Error::NotFound {
                 id: entry.sandbox().id.to_string(),
-            }),
+            })
+        } else {
+            Ok(())
         }
     }
 }

@@ -35,12 +35,13 @@ pub(super) struct Users {
 impl Users {
     /// Returns those of this process for at most `most` sandboxes: the same ones whatever `most` is, because files belong to them.
     pub(super) fn of_this_process(most: usize) -> io::Result<Self> {
-        let first = match rustix::process::geteuid().is_root() {
-            true => Some(first_user(
+        let first = if rustix::process::geteuid().is_root() {
+            Some(first_user(
                 &fs::read_to_string("/proc/self/uid_map")?,
                 most,
-            )?),
-            false => None,
+            )?)
+        } else {
+            None
         };
         Ok(Self { first })
     }

@@ -226,12 +226,13 @@ impl Inner {
         };
         let exchanged: std::io::Result<_> = exchange.await;
         exchanged.map_err(|error| Error::failed("the sandbox does not respond", error))?;
-        match response.starts_with(b"HTTP/1.1 200 ") {
-            true => Ok(()),
-            false => Err(Error::failed(
+        if response.starts_with(b"HTTP/1.1 200 ") {
+            Ok(())
+        } else {
+            Err(Error::failed(
                 "the sandbox does not respond",
                 "its daemon closed the connection",
-            )),
+            ))
         }
     }
 
@@ -403,9 +404,10 @@ impl Inner {
         let (inner, id) = (Arc::clone(self), sandbox.id.clone());
         blocking(move || {
             inner.bounds.check(&resources)?;
-            match is_live {
-                true => Bounds::change(&inner.store, &id, &resources),
-                false => Ok(()),
+            if is_live {
+                Bounds::change(&inner.store, &id, &resources)
+            } else {
+                Ok(())
             }
         })
         .await?;

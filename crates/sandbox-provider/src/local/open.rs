@@ -222,22 +222,19 @@ impl Inner {
                 return Ok(());
             }
             (State::Started | State::Starting | State::Paused, Some(process)) => {
-                match self.is_usable(&former.id, former.state, &process).await {
-                    true => {
-                        let state = match former.state {
-                            State::Paused => State::Paused,
-                            _ => State::Started,
-                        };
-                        kept = Some(process);
-                        (state, None)
-                    }
-                    false => {
-                        end(&process, true).await?;
-                        match former.state {
-                            // The former provider ended before it had started it: nothing ran in it yet.
-                            State::Starting => (State::Stopped, None),
-                            _ => (State::Error, Some("the sandbox did not respond")),
-                        }
+                if self.is_usable(&former.id, former.state, &process).await {
+                    let state = match former.state {
+                        State::Paused => State::Paused,
+                        _ => State::Started,
+                    };
+                    kept = Some(process);
+                    (state, None)
+                } else {
+                    end(&process, true).await?;
+                    match former.state {
+                        // The former provider ended before it had started it: nothing ran in it yet.
+                        State::Starting => (State::Stopped, None),
+                        _ => (State::Error, Some("the sandbox did not respond")),
                     }
                 }
             }

@@ -37,11 +37,12 @@ pub(super) fn spec(spec: &Spec, images: &HashMap<String, PathBuf>) -> Result<(),
 pub(super) fn sizes(texts: &[&BTreeMap<String, String>]) -> Result<(), Error> {
     let texts = texts.iter().flat_map(|texts| texts.iter());
     let bytes: usize = texts.map(|(name, value)| name.len() + value.len()).sum();
-    match bytes <= SPEC_BYTES {
-        true => Ok(()),
-        false => Err(Error::invalid(format!(
+    if bytes <= SPEC_BYTES {
+        Ok(())
+    } else {
+        Err(Error::invalid(format!(
             "variables and labels have more than {SPEC_BYTES} bytes"
-        ))),
+        )))
     }
 }
 
@@ -51,11 +52,12 @@ fn name(name: &str) -> Result<(), Error> {
         .bytes()
         .next()
         .is_some_and(|byte| byte.is_ascii_alphanumeric());
-    match starts_well && name.len() <= NAME_BYTES && name.bytes().all(is_plain) {
-        true => Ok(()),
-        false => Err(Error::invalid(format!(
+    if starts_well && name.len() <= NAME_BYTES && name.bytes().all(is_plain) {
+        Ok(())
+    } else {
+        Err(Error::invalid(format!(
             "a name has at most {NAME_BYTES} letters, digits, dashes, dots and underscores, and begins with a letter or digit"
-        ))),
+        )))
     }
 }
 

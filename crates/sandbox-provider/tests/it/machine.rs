@@ -211,9 +211,10 @@ pub(crate) fn groups(sandbox: &Sandbox) -> Vec<PathBuf> {
         // Others may remove theirs meanwhile.
         for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                match entry.file_name() == *name {
-                    true => found.push(entry.path()),
-                    false => directories.push(entry.path()),
+                if entry.file_name() == *name {
+                    found.push(entry.path())
+                } else {
+                    directories.push(entry.path())
                 }
             }
         }

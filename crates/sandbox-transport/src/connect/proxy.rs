@@ -62,9 +62,10 @@ impl Proxy {
             Choice::Environment if is_loopback(host) => None,
             Choice::Environment => {
                 let scheme = if is_tls { "https" } else { "http" };
-                let host = match host.contains(':') {
-                    true => format!("[{host}]"),
-                    false => host.to_owned(),
+                let host = if host.contains(':') {
+                    format!("[{host}]")
+                } else {
+                    host.to_owned()
                 };
                 let uri = Uri::builder().scheme(scheme).authority(host);
                 let uri = uri.path_and_query("/").build();
@@ -116,9 +117,10 @@ impl Tunnel {
         host: &str,
         port: u16,
     ) -> io::Result<()> {
-        let authority = match host.contains(':') {
-            true => format!("[{host}]:{port}"),
-            false => format!("{host}:{port}"),
+        let authority = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
         };
         let mut request =
             format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n").into_bytes();

@@ -38,9 +38,10 @@ impl Stream {
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        match self.is_h2 {
-            true => Connected::new().negotiated_h2(),
-            false => Connected::new(),
+        if self.is_h2 {
+            Connected::new().negotiated_h2()
+        } else {
+            Connected::new()
         }
     }
 }

@@ -119,9 +119,10 @@ impl Tls {
                 invalid("an authority's certificate cannot be used").with_source(error)
             })?;
         }
-        match roots.is_empty() {
-            true => Err(invalid("there is no authority to trust")),
-            false => Ok(roots),
+        if roots.is_empty() {
+            Err(invalid("there is no authority to trust"))
+        } else {
+            Ok(roots)
         }
     }
 }
@@ -147,9 +148,10 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let certificates =
         certificates.map_err(|error| invalid("a certificate cannot be read").with_source(error))?;
-    match certificates.is_empty() {
-        true => Err(invalid("there is no certificate in the PEM")),
-        false => Ok(certificates),
+    if certificates.is_empty() {
+        Err(invalid("there is no certificate in the PEM"))
+    } else {
+        Ok(certificates)
     }
 }
 

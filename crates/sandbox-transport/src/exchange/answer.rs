@@ -39,16 +39,15 @@ impl Answer {
         let content_type = self.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.map(|value| value.as_bytes().to_ascii_lowercase());
         let is_json = content_type.is_none_or(|found| found.starts_with(b"application/json"));
-        match self.body.is_empty() || is_json {
-            true => Ok(()),
-            false => {
-                let message = "the response is not the daemon's";
-                Err(Error::new(
-                    ErrorKind::Protocol,
-                    Delivery::Uncertain,
-                    message,
-                ))
-            }
+        if self.body.is_empty() || is_json {
+            Ok(())
+        } else {
+            let message = "the response is not the daemon's";
+            Err(Error::new(
+                ErrorKind::Protocol,
+                Delivery::Uncertain,
+                message,
+            ))
         }
     }
 }
@@ -161,15 +160,12 @@ pub(crate) fn envelope(body: &[u8]) -> ErrorEnvelope {
 pub(crate) fn lost(error: legacy::Error, endpoint: &Endpoint) -> Error {
     let below = error.source().and_then(|source| source.downcast_ref());
     let (kind, delivery, message) = if error.is_connect() {
-        match has_timed_out(&error) {
-            true => {
-                let message = format!("no connection to {endpoint} in time");
-                (ErrorKind::Timeout, Delivery::NotSent, message)
-            }
-            false => {
-                let message = format!("cannot connect to {endpoint}");
-                (ErrorKind::Connect, Delivery::NotSent, message)
-            }
+        if has_timed_out(&error) {
+            let message = format!("no connection to {endpoint} in time");
+            (ErrorKind::Timeout, Delivery::NotSent, message)
+        } else {
+            let message = format!("cannot connect to {endpoint}");
+            (ErrorKind::Connect, Delivery::NotSent, message)
         }
     } else if below.is_some_and(hyper::Error::is_canceled) {
         // hyper reports this only for requests that it had not begun to write.

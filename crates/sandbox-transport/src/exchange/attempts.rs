@@ -116,9 +116,10 @@ impl Progress {
             .connection
             .as_ref()
             .is_some_and(|connection| connection.connection_metadata().is_some());
-        let delivery = match state.is_uncertain || has_connection {
-            true => Delivery::Uncertain,
-            false => Delivery::NotSent,
+        let delivery = if state.is_uncertain || has_connection {
+            Delivery::Uncertain
+        } else {
+            Delivery::NotSent
         };
         timed_out(limit, delivery)
     }

@@ -108,15 +108,14 @@ impl Upload {
         if let Some(reader) = reader {
             reader.wake();
         }
-        match has_begun {
-            false => Ok(Self {
+        if has_begun {
+            let message = "the content was sent in part, and cannot be sent again";
+            Err(Error::new(ErrorKind::Closed, Delivery::Uncertain, message))
+        } else {
+            Ok(Self {
                 state: self.state.clone(),
                 attempt,
-            }),
-            true => {
-                let message = "the content was sent in part, and cannot be sent again";
-                Err(Error::new(ErrorKind::Closed, Delivery::Uncertain, message))
-            }
+            })
         }
     }
 

@@ -23,9 +23,10 @@ fn limit(limit: Option<Duration>) -> Option<prost_types::Duration> {
 }
 
 fn output_mode(is_split: bool) -> i32 {
-    let mode = match is_split {
-        true => pb::OutputMode::Split,
-        false => pb::OutputMode::Combined,
+    let mode = if is_split {
+        pb::OutputMode::Split
+    } else {
+        pb::OutputMode::Combined
     };
     mode.into()
 }

@@ -128,9 +128,10 @@ impl HttpTransport {
     pub(super) async fn open_body(&self, call: &Call) -> Result<Response<Incoming>, Error> {
         let exchange = |token, progress| async move {
             let response = self.request(call, whole(call), token, progress).await?;
-            match response.status().is_success() {
-                true => Ok(response),
-                false => Err(self.refusal(response).await),
+            if response.status().is_success() {
+                Ok(response)
+            } else {
+                Err(self.refusal(response).await)
             }
         };
         let attempts = self.attempts(call, self.deadline(call));
@@ -202,9 +203,10 @@ impl HttpTransport {
     ) -> Result<Response<Incoming>, Error> {
         let mut request = self.assemble(call, body, token.as_ref())?;
         progress.begin(capture_connection(&mut request));
-        let client = match call.is_upgrade {
-            true => &self.inner.upgrades,
-            false => &self.inner.client,
+        let client = if call.is_upgrade {
+            &self.inner.upgrades
+        } else {
+            &self.inner.client
         };
         let response = client.request(request).await;
         response.map_err(|error| answer::lost(error, &self.inner.endpoint))
@@ -255,9 +257,10 @@ pub(crate) fn is_missing(error: &Error) -> bool {
 
 /// Returns the error of a route that a daemon may not have.
 pub(crate) fn unsupported(error: Error) -> Error {
-    match is_missing(&error) {
-        true => error.with_kind(ErrorKind::Unsupported),
-        false => error,
+    if is_missing(&error) {
+        error.with_kind(ErrorKind::Unsupported)
+    } else {
+        error
     }
 }
 

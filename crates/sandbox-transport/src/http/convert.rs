@@ -111,9 +111,10 @@ pub(super) fn level(received: rest::IsolationLevel) -> Option<IsolationLevel> {
 }
 
 pub(super) fn isolation_support(received: rest::IsolationSupport) -> IsolationSupport {
-    let levels = match received.levels.is_empty() {
-        true => vec![received.level],
-        false => received.levels,
+    let levels = if received.levels.is_empty() {
+        vec![received.level]
+    } else {
+        received.levels
     };
     IsolationSupport {
         level: level(received.level),
@@ -439,9 +440,10 @@ pub(super) fn time(text: &str) -> Option<SystemTime> {
     let minutes = hours.parse::<u64>().ok()? * 60 + minutes.parse::<u64>().ok()?;
     let offset = Duration::from_secs(minutes * 60);
     let at = humantime::parse_rfc3339(&format!("{local}Z")).ok()?;
-    match zone.starts_with('+') {
-        true => at.checked_sub(offset),
-        false => at.checked_add(offset),
+    if zone.starts_with('+') {
+        at.checked_sub(offset)
+    } else {
+        at.checked_add(offset)
     }
 }
 

@@ -380,9 +380,10 @@ fn give(mut path: String, input: CommandInput) -> Result<Call, Error> {
         refused(ErrorKind::InvalidInput, "the line is not UTF-8").with_source(error)
     })?;
     // The daemon rejects an empty body, even where it would add the newline.
-    let data = match data.is_empty() && !input.eof {
-        true => "\n".to_owned(),
-        false => data,
+    let data = if data.is_empty() && !input.eof {
+        "\n".to_owned()
+    } else {
+        data
     };
     Call::post(path).json(&rest::SessionSendInputRequest {
         data,

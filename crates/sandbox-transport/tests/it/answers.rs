@@ -182,12 +182,13 @@ impl TokenProvider for Numbered {
     fn token(&self) -> TokenFuture<'_> {
         Box::pin(async {
             tokio::task::yield_now().await;
-            match self.fails {
-                true => Err("the vault is shut".into()),
-                false => Ok(format!(
+            if self.fails {
+                Err("the vault is shut".into())
+            } else {
+                Ok(format!(
                     "token-{}",
                     self.given.fetch_add(1, Ordering::SeqCst)
-                )),
+                ))
             }
         })
     }

@@ -94,12 +94,11 @@ async fn serve(manual: &mut Manual, log: &[(Channel, Vec<u8>)], has_offsets: boo
         let (mut web, request) = manual.accept(protocol).await;
         let offset = request.line().split_once("offset=");
         let offset = offset.map_or(0, |(_, offset)| offset.parse().unwrap());
-        let messages = match has_offsets {
-            true => frames(log, offset),
-            false => {
-                assert_eq!(offset, 0, "a daemon without offsets was asked for one");
-                marked(log, &mut numbers)
-            }
+        let messages = if has_offsets {
+            frames(log, offset)
+        } else {
+            assert_eq!(offset, 0, "a daemon without offsets was asked for one");
+            marked(log, &mut numbers)
         };
         if cuts_left == 0 {
             for message in messages {
@@ -108,11 +107,13 @@ async fn serve(manual: &mut Manual, log: &[(Channel, Vec<u8>)], has_offsets: boo
             close(&mut web, 1000, "").await;
             return;
         }
-        let count = match has_offsets {
-            true => numbers.below(messages.len() / 2 + 1),
+        let count = if has_offsets {
+            numbers.below(messages.len() / 2 + 1)
+        } else if cuts_left % 4 == 0 {
             // Mostly a little further than before, sometimes within what came before.
-            false if cuts_left % 4 == 0 => numbers.below(messages.len() / 4),
-            false => messages.len() * (12 - cuts_left) / 13 + numbers.below(3),
+            numbers.below(messages.len() / 4)
+        } else {
+            messages.len() * (12 - cuts_left) / 13 + numbers.below(3)
         };
         for message in messages.into_iter().take(count) {
             web.send(message).await.unwrap();

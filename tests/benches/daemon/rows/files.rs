@@ -106,12 +106,13 @@ async fn many(daemon: &Daemon, directory: &Path) -> Row {
 async fn find(daemon: &Daemon) -> Row {
     let tree = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates");
     let text = "unsafe";
-    let (what, words) = match bare::is_installed("rg") {
-        true => ("ripgrep", vec!["rg", "--no-ignore", "-n", text, tree]),
-        false => (
+    let (what, words) = if bare::is_installed("rg") {
+        ("ripgrep", vec!["rg", "--no-ignore", "-n", text, tree])
+    } else {
+        (
             "`grep -r`, since ripgrep is not installed",
             vec!["grep", "-rn", text, tree],
-        ),
+        )
     };
     let files = daemon.client().files();
     let row = Row::in_turns(

@@ -55,11 +55,12 @@ pub(crate) async fn rows(process: &Process) -> Vec<Row> {
     }
     let added = Row::new(NAME, Unit::Time, ours.clone()).goal(Goal::Within(2.5e-3));
     let beside = format!("{NAME}, beside bubblewrap");
-    let beside = match has_bubblewrap {
-        true => Row::new(beside, Unit::Time, ours)
+    let beside = if has_bubblewrap {
+        Row::new(beside, Unit::Time, ours)
             .limit("added by bubblewrap to the same shell", bubblewrap)
-            .goal(Goal::Ratio(0.5)),
-        false => Row::absent(beside, "bubblewrap is not installed"),
+            .goal(Goal::Ratio(0.5))
+    } else {
+        Row::absent(beside, "bubblewrap is not installed")
     };
     vec![added, beside]
 }

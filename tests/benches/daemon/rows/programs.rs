@@ -14,9 +14,10 @@ const TOGETHER: usize = 4;
 
 pub(crate) async fn rows(process: &Process) -> Vec<Row> {
     let mut rows = in_python(process).await;
-    match bare::is_installed("node") {
-        true => rows.extend(in_node(process).await),
-        false => rows.push(Row::absent("JavaScript", "Node.js is not installed")),
+    if bare::is_installed("node") {
+        rows.extend(in_node(process).await)
+    } else {
+        rows.push(Row::absent("JavaScript", "Node.js is not installed"))
     }
     rows
 }

@@ -84,10 +84,11 @@ pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<Started, CliError> 
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line)?;
         }
-        match line.trim_end() == READY {
-            true => Ok(None),
+        if line.trim_end() == READY {
+            Ok(None)
+        } else {
             // It has ended, or does so now.
-            false => child.wait().map(|status| Some((status, said(&path)))),
+            child.wait().map(|status| Some((status, said(&path))))
         }
     };
     let Some((status, said)) = start().map_err(CliError::Up)? else {

@@ -127,9 +127,10 @@ pub(crate) fn down(args: StateOnlyArgs) -> Result<Exit, CliError> {
         (false, true) => output::note(RUN_ON)?,
         (false, false) => output::note("no control plane runs")?,
     }
-    match stopped {
-        true => Ok(Exit::SUCCESS),
-        false => Ok(Exit::NOT_FOUND),
+    if stopped {
+        Ok(Exit::SUCCESS)
+    } else {
+        Ok(Exit::NOT_FOUND)
     }
 }
 
@@ -137,15 +138,12 @@ pub(crate) fn down(args: StateOnlyArgs) -> Result<Exit, CliError> {
 pub(crate) fn env(args: StateOnlyArgs) -> Result<Exit, CliError> {
     let address = StateDir::named(args.state.state_dir)?.address()?;
     let ControlAddress { url, key, .. } = &address;
-    match args.format.json {
-        true => {
-            let variables = json!({ "DAYTONA_API_URL": url, "DAYTONA_API_KEY": key });
-            output::line(&variables.to_string())?;
-        }
-        false => {
-            output::line(&format!("export DAYTONA_API_URL={}", quote(url)))?;
-            output::line(&format!("export DAYTONA_API_KEY={}", quote(key)))?;
-        }
+    if args.format.json {
+        let variables = json!({ "DAYTONA_API_URL": url, "DAYTONA_API_KEY": key });
+        output::line(&variables.to_string())?;
+    } else {
+        output::line(&format!("export DAYTONA_API_URL={}", quote(url)))?;
+        output::line(&format!("export DAYTONA_API_KEY={}", quote(key)))?;
     }
     Ok(Exit::SUCCESS)
 }

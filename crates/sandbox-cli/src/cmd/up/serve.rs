@@ -59,9 +59,10 @@ pub(super) fn run(dir: &StateDir, args: &UpArgs) -> Result<Exit, CliError> {
         let url = format!("http://{}/api", server.local_addr());
         let address = ControlAddress::new(url, key);
         dir.publish(&address)?;
-        let shown = match args.detached {
-            true => output::line(super::background::READY),
-            false => show(dir, &address, args),
+        let shown = if args.detached {
+            output::line(super::background::READY)
+        } else {
+            show(dir, &address, args)
         };
         if shown.is_ok() {
             server

@@ -56,9 +56,10 @@ impl Sending {
                 None => self.has_ended = true,
             }
         }
-        let event = match self.has_ended {
-            true => Event::Summary(summary(self.reader.summary().cloned().unwrap_or_default())),
-            false => Event::Data(chunk_of(&mut self.rest)),
+        let event = if self.has_ended {
+            Event::Summary(summary(self.reader.summary().cloned().unwrap_or_default()))
+        } else {
+            Event::Data(chunk_of(&mut self.rest))
         };
         let event = Some(event);
         Ok(Some((pb::ReadArchiveResponse { event }, self)))

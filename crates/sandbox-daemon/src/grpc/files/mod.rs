@@ -48,9 +48,10 @@ impl FilesService for Files {
         request: Request<pb::StatRequest>,
     ) -> Result<Response<pb::StatResponse>, Status> {
         let request = request.into_inner();
-        let links = match request.no_follow {
-            true => Links::Stay,
-            false => Links::Follow,
+        let links = if request.no_follow {
+            Links::Stay
+        } else {
+            Links::Follow
         };
         let (path, metadata) = files::stat(&self.files, &path_of(request.path), links).await?;
         let file = Some(info(path, &metadata));
@@ -62,9 +63,10 @@ impl FilesService for Files {
         request: Request<pb::ListRequest>,
     ) -> Result<Response<pb::ListResponse>, Status> {
         let request = request.into_inner();
-        let path = match request.path.is_empty() {
-            true => ".".into(),
-            false => path_of(request.path),
+        let path = if request.path.is_empty() {
+            ".".into()
+        } else {
+            path_of(request.path)
         };
         let depth = usize::try_from(request.depth).unwrap_or(usize::MAX);
         let size = usize::try_from(request.page_size).unwrap_or(usize::MAX);

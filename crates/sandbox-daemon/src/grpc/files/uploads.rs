@@ -223,9 +223,10 @@ impl Turn {
     /// Waits until the call before has ended, and returns what the upload holds.
     pub(super) async fn start(&mut self) -> Result<OwnedMutexGuard<Held>, Error> {
         let held = self.shared.held.clone().lock_owned().await;
-        match *self.turns.borrow_and_update() == self.number {
-            true => Ok(held),
-            false => Err(Self::lost()),
+        if *self.turns.borrow_and_update() == self.number {
+            Ok(held)
+        } else {
+            Err(Self::lost())
         }
     }
 

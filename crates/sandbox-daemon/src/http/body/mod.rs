@@ -55,9 +55,10 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Resul
         return Err(too_large());
     }
     object::from_str(&text).map_err(|error| {
-        let reason = match text.trim_ascii().is_empty() {
-            true => "it is empty".to_owned(),
-            false => error.to_string(),
+        let reason = if text.trim_ascii().is_empty() {
+            "it is empty".to_owned()
+        } else {
+            error.to_string()
         };
         Error::new(code, format!("invalid request body: {reason}"))
     })
@@ -75,14 +76,13 @@ pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
         let name = name.trim_ascii();
         name.is_empty() || name.eq_ignore_ascii_case(b"identity")
     };
-    match encodings.all(is_identity) {
-        true => Ok(()),
-        false => {
-            let message = "the request body is encoded; send it without Content-Encoding";
-            let error = ApiError::new(ErrorCode::UnsupportedMediaType, message);
-            let accepted = HeaderValue::from_static("identity");
-            Err(error.header(header::ACCEPT_ENCODING, accepted))
-        }
+    if encodings.all(is_identity) {
+        Ok(())
+    } else {
+        let message = "the request body is encoded; send it without Content-Encoding";
+        let error = ApiError::new(ErrorCode::UnsupportedMediaType, message);
+        let accepted = HeaderValue::from_static("identity");
+        Err(error.header(header::ACCEPT_ENCODING, accepted))
     }
 }
 

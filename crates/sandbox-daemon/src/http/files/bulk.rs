@@ -30,9 +30,10 @@ pub(in crate::http) async fn bulk_download(mut call: Call) -> Responded {
         files: call.state.files.clone(),
         paths: request.paths.into_iter(),
         boundary,
-        quoted: match call.peer().decodes_names_twice() {
-            true => Quoted::Utf8Twice,
-            false => Quoted::Utf8,
+        quoted: if call.peer().decodes_names_twice() {
+            Quoted::Utf8Twice
+        } else {
+            Quoted::Utf8
         },
         state: Next::Path,
     };
@@ -155,9 +156,10 @@ pub(super) fn disposition(kind: &str, name: &str, encoding: Quoted) -> String {
     }
     let mut extended = String::new();
     for byte in name.bytes() {
-        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            true => extended.push(char::from(byte)),
-            false => extended.extend(format!("%{byte:02X}").chars()),
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            extended.push(char::from(byte))
+        } else {
+            extended.extend(format!("%{byte:02X}").chars())
         }
     }
     format!("{kind}; filename=\"{quoted}\"; filename*=UTF-8''{extended}")

@@ -38,11 +38,12 @@ pub(in crate::http) async fn download(call: Call) -> Responded {
     // An error at the beginning results in a response with its reason.
     let file = Opened::of(&path, reader, &range).await?;
     let length = file.length();
-    let body = match call.parts.method == Method::HEAD {
-        true => empty_body(),
-        false => stream_body(try_unfold(file, async |mut file| {
+    let body = if call.parts.method == Method::HEAD {
+        empty_body()
+    } else {
+        stream_body(try_unfold(file, async |mut file| {
             Ok(piece(&mut file).await?.map(|piece| (piece, file)))
-        })),
+        }))
     };
     let mut response = typed(OCTETS, body);
     describe(response.headers_mut(), &path, &tag, length);

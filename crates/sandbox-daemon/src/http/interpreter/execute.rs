@@ -50,12 +50,11 @@ async fn serve(mut duplex: Duplex, engine: Engine, is_rich: bool) {
 async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Run, Close> {
     let unreadable = || Close::new(close_code::PROTOCOL_ERROR, "invalid JSON payload");
     let refused = |reason: &str| Close::new(close_code::POLICY_VIOLATION, reason.to_owned());
-    let request = match message.trim_ascii() == b"null" {
-        true => InterpreterRequest::default(),
-        false => {
-            let read = body::parse_apart(message, ErrorCode::BadRequest).await;
-            read.map_err(|_| unreadable())?
-        }
+    let request = if message.trim_ascii() == b"null" {
+        InterpreterRequest::default()
+    } else {
+        let read = body::parse_apart(message, ErrorCode::BadRequest).await;
+        read.map_err(|_| unreadable())?
     };
     if request.code.is_empty() {
         return Err(refused("code is required"));

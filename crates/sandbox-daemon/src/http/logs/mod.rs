@@ -151,9 +151,10 @@ impl Texts {
 
     /// Returns the notices: a client that has no field for the missing bytes gets a line of text in their place.
     fn notices(&self) -> Notices {
-        match self.shape.is_json && self.shape.takes_extensions {
-            true => Notices::None,
-            false => Notices::Lines,
+        if self.shape.is_json && self.shape.takes_extensions {
+            Notices::None
+        } else {
+            Notices::Lines
         }
     }
 

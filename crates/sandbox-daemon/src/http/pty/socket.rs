@@ -109,9 +109,10 @@ impl Source for Screen {
         let reason = convert::close_reason(&ended);
         let text = serde_json::to_string(&reason).unwrap_or_default();
         let close = Close::new(reason.close_code(), text);
-        let exited = json(&match self.is_extended {
-            true => PtyControl::ended(reason, with_usage(&ended, self.pty.usage())),
-            false => PtyControl::exited(reason),
+        let exited = json(&if self.is_extended {
+            PtyControl::ended(reason, with_usage(&ended, self.pty.usage()))
+        } else {
+            PtyControl::exited(reason)
         });
         let is_told = self.control != Control::Least;
         (is_told.then_some(exited).into_iter().collect(), close)

@@ -22,10 +22,11 @@ pub(in crate::http) async fn input(mut call: Call) -> Responded {
     };
     input.check()?;
     let command = call.command()?;
-    match is_raw {
-        true => input.write_when_it_fits(&command).await?,
+    if is_raw {
+        input.write_when_it_fits(&command).await?;
+    } else {
         // Stock clients expect an immediate response.
-        false => input.write_to(&command)?,
+        input.write_to(&command)?;
     }
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -119,9 +119,10 @@ impl Object {
             Segment::Literal(_) | Segment::Text(_) => 0,
         });
         // Not to be serialized twice, the first time only to find that they are not short.
-        match charts.sum::<usize>() > SHORT {
-            true => stream_body(self.clone().stream()),
-            false => short_or_streamed(|| self.clone().stream()),
+        if charts.sum::<usize>() > SHORT {
+            stream_body(self.clone().stream())
+        } else {
+            short_or_streamed(|| self.clone().stream())
         }
     }
 
@@ -148,18 +149,17 @@ impl Sending {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             if let Some((reader, decoder, rest)) = &mut self.text {
-                let (text, is_end) = match rest.is_empty() {
-                    false => {
-                        let piece = rest.split_to(rest.len().min(PIECE));
-                        (escaped(&decoder.decode(CHANNEL, &piece))?, false)
-                    }
-                    true => match reader.next().await? {
+                let (text, is_end) = if rest.is_empty() {
+                    match reader.next().await? {
                         Some(bytes) => {
                             *rest = bytes;
                             continue;
                         }
                         None => (escaped(decoder.finish(CHANNEL))?, true),
-                    },
+                    }
+                } else {
+                    let piece = rest.split_to(rest.len().min(PIECE));
+                    (escaped(&decoder.decode(CHANNEL, &piece))?, false)
                 };
                 if is_end {
                     self.text = None;

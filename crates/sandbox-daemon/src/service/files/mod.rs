@@ -141,9 +141,10 @@ pub(crate) async fn remove(
     is_recursive: bool,
     help: &str,
 ) -> Result<(), Error> {
-    let removed = match is_recursive {
-        true => files.remove_all(path).await,
-        false => files.remove_file(path).await,
+    let removed = if is_recursive {
+        files.remove_all(path).await
+    } else {
+        files.remove_file(path).await
     };
     removed.map_err(|error| match error {
         sandbox_files::Error::IsADirectory => {
@@ -203,8 +204,9 @@ pub(crate) async fn search(
 
 /// Returns a path that was found below another one, in a form that the client can request.
 pub(crate) fn joined(path: &Path, found: &Path) -> PathBuf {
-    match found.as_os_str().is_empty() {
-        true => PathBuf::from(path),
-        false => path.join(found),
+    if found.as_os_str().is_empty() {
+        PathBuf::from(path)
+    } else {
+        path.join(found)
     }
 }

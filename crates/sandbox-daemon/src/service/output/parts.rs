@@ -54,9 +54,10 @@ impl Parts {
     /// Returns the offset at which the next piece begins.
     #[cfg(feature = "grpc")]
     pub(crate) fn position(&self) -> u64 {
-        match self.head.at_end() && self.gap.is_none() {
-            true => self.tail.position(),
-            false => self.head.position(),
+        if self.head.at_end() && self.gap.is_none() {
+            self.tail.position()
+        } else {
+            self.head.position()
         }
     }
 }

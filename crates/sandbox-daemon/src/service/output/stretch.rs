@@ -205,9 +205,10 @@ impl Form {
         if own == 0 {
             return 0;
         }
-        let mut encoded = match self.is_json {
-            true => json_length(bytes),
-            false => own,
+        let mut encoded = if self.is_json {
+            json_length(bytes)
+        } else {
+            own
         };
         if self.is_marked {
             // Bytes 01 and 02 may each need a label of two markers; so does a change of channel.

@@ -101,9 +101,10 @@ impl Placeholders {
 
     fn compare_text(&self, expect: &str, actual: &str) -> Result<(), String> {
         let (expect, actual) = (bare_messages(&self.fill(expect)), bare_messages(actual));
-        match matches(&expect, &actual) {
-            true => Ok(()),
-            false => Err(format!("{actual:?} instead of {expect:?}")),
+        if matches(&expect, &actual) {
+            Ok(())
+        } else {
+            Err(format!("{actual:?} instead of {expect:?}"))
         }
     }
 }

@@ -258,9 +258,10 @@ impl Replay {
                 Some(code) => code,
                 None => return Ok(()),
             };
-            return match code == expect {
-                true => Ok(()),
-                false => Err(format!("{code} instead of {expect}")),
+            return if code == expect {
+                Ok(())
+            } else {
+                Err(format!("{code} instead of {expect}"))
             };
         }
         let content_type = response["headers"]["Content-Type"].as_str();
@@ -292,9 +293,10 @@ impl Replay {
 
 /// Requires a reason for a response that differs, which the table of deviations shows.
 pub(super) fn has_reason(entry: &Value) -> Result<(), String> {
-    match entry["fault"].is_string() || entry["differs"].is_string() {
-        true => Ok(()),
-        false => Err("it differs, and its `differs` does not say why".to_owned()),
+    if entry["fault"].is_string() || entry["differs"].is_string() {
+        Ok(())
+    } else {
+        Err("it differs, and its `differs` does not say why".to_owned())
     }
 }
 

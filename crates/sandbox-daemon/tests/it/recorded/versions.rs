@@ -101,8 +101,9 @@ fn form_of(logs: &Answer) -> &'static str {
 }
 
 fn form(log: &str) -> &'static str {
-    match log.contains(['\u{1}', '\u{2}']) {
-        true => "text with markers",
-        false => "text without markers",
+    if log.contains(['\u{1}', '\u{2}']) {
+        "text with markers"
+    } else {
+        "text without markers"
     }
 }

@@ -277,9 +277,10 @@ impl<'c> Translation<'c> {
         let last = path.rsplit(['/', ':']).next().unwrap_or_default();
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
         let name: String = last.chars().map(plain).collect();
-        match name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            true => self.name_like(&name),
-            false => self.name_like(&format!("_{name}")),
+        if name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            self.name_like(&name)
+        } else {
+            self.name_like(&format!("_{name}"))
         }
     }
 
@@ -380,9 +381,10 @@ fn is_relative(source: &str) -> bool {
 /// Returns a member of an object by a name that need not be an identifier.
 fn member(object: &str, name: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    match name.chars().all(is_plain) && !name.starts_with(|first: char| first.is_ascii_digit()) {
-        true => format!("{object}.{name}"),
-        false => format!("{object}[{}]", quoted(name)),
+    if name.chars().all(is_plain) && !name.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("{object}.{name}")
+    } else {
+        format!("{object}[{}]", quoted(name))
     }
 }
 

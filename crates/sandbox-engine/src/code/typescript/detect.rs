@@ -147,9 +147,10 @@ fn signature(parameters: &FormalParameters<'_>) -> Signature {
                     let is_name = |one: &TSType<'_>| {
                         matches!(one, TSType::TSStringKeyword(_) | TSType::TSSymbolKeyword(_))
                     };
-                    match union.types.iter().any(is_name) {
-                        true => Signature::Old,
-                        false => Signature::Unclear,
+                    if union.types.iter().any(is_name) {
+                        Signature::Old
+                    } else {
+                        Signature::Unclear
                     }
                 }
                 _ if ["context", "ctx"]

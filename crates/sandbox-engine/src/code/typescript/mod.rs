@@ -55,11 +55,12 @@ pub(super) fn translate_import(
     options: Options,
 ) -> Result<Translated, String> {
     let translated = translate_named(name, code, options)?;
-    match translated.is_module {
-        true => Err(format!(
+    if translated.is_module {
+        Err(format!(
             "{name}: a file that is imported cannot have `await` outside of functions, or `import.meta`\n"
-        )),
-        false => Ok(translated),
+        ))
+    } else {
+        Ok(translated)
     }
 }
 
@@ -168,17 +169,20 @@ fn with_blocks_of_using(text: Mapped) -> Mapped {
 }
 
 fn with_known_syntax(text: Mapped, features: Features) -> Mapped {
-    let kind = match features.is_module {
-        true => SourceType::mjs(),
-        false => SourceType::cjs(),
+    let kind = if features.is_module {
+        SourceType::mjs()
+    } else {
+        SourceType::cjs()
     };
-    let text = match features.has_old_decorators {
-        true => decorators::instances_first(text, kind),
-        false => text,
+    let text = if features.has_old_decorators {
+        decorators::instances_first(text, kind)
+    } else {
+        text
     };
-    match features.has_decorators {
-        true => decorators::decorators(text, kind),
-        false => text,
+    if features.has_decorators {
+        decorators::decorators(text, kind)
+    } else {
+        text
     }
 }
 
@@ -287,9 +291,10 @@ fn refuse<'a>(
             " ".repeat(column)
         );
     }
-    match report.is_empty() {
-        true => Ok(()),
-        false => Err(report),
+    if report.is_empty() {
+        Ok(())
+    } else {
+        Err(report)
     }
 }
 

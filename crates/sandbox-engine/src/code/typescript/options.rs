@@ -69,9 +69,10 @@ fn extended(file: &Path) -> Option<PathBuf> {
         return None;
     }
     let other = file.parent()?.join(other);
-    match other.is_file() {
-        true => Some(other),
-        false => Some(other.with_added_extension("json")),
+    if other.is_file() {
+        Some(other)
+    } else {
+        Some(other.with_added_extension("json"))
     }
 }
 

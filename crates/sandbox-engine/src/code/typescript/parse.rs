@@ -13,8 +13,9 @@ pub(super) fn parsed<'a>(allocator: &'a Allocator, code: &'a str) -> ParserRetur
     }
     // A top-level `for await` does not make a module of a text that is valid as either.
     let again = Parser::new(allocator, code, SourceType::ts().with_module(true)).parse();
-    match again.diagnostics.is_empty() {
-        true => again,
-        false => parsed,
+    if again.diagnostics.is_empty() {
+        again
+    } else {
+        parsed
     }
 }

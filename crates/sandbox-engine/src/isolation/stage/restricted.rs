@@ -47,10 +47,11 @@ fn restrict(plan: &Plan) -> Result<(), Failure> {
     }
     let rules = rules(plan)?;
     let can = rustix::thread::capabilities(None).at(Step::Capabilities)?;
-    match can.effective.contains(CapabilitySet::SETPCAP) {
-        true => init::give_up_capabilities().at(Step::Capabilities)?,
+    if can.effective.contains(CapabilitySet::SETPCAP) {
+        init::give_up_capabilities().at(Step::Capabilities)?;
+    } else {
         // There may be others, which no program that is executed retains.
-        false => rustix::thread::set_no_new_privs(true).at(Step::Capabilities)?,
+        rustix::thread::set_no_new_privs(true).at(Step::Capabilities)?;
     }
     apply(rules)?;
     for filter in &plan.filters {

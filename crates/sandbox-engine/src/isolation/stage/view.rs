@@ -359,9 +359,10 @@ fn apply(
 /// Returns the mode of a scratch directory, which is that of the directories that these replace: all users may write to some, one
 /// user to the others.
 pub(super) fn scratch_mode(path: &Path) -> &'static str {
-    match path.ends_with("tmp") {
-        true => "1777",
-        false => "0755",
+    if path.ends_with("tmp") {
+        "1777"
+    } else {
+        "0755"
     }
 }
 

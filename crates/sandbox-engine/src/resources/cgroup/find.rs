@@ -177,9 +177,10 @@ impl Surroundings {
         let below = Path::new(path)
             .strip_prefix(root)
             .unwrap_or_else(|_| Path::new(""));
-        match below.as_os_str().is_empty() {
-            true => Some(mount.into()),
-            false => Some(Path::new(mount).join(below)),
+        if below.as_os_str().is_empty() {
+            Some(mount.into())
+        } else {
+            Some(Path::new(mount).join(below))
         }
     }
 }

@@ -61,9 +61,10 @@ impl Groups {
         launchers: u32,
     ) -> Result<Confinement, LimitError> {
         let settings = self.settings(limits, launchers)?;
-        let group = match settings.is_empty() {
-            true => None,
-            false => Some(Group::make(&self.held, &settings)?),
+        let group = if settings.is_empty() {
+            None
+        } else {
+            Some(Group::make(&self.held, &settings)?)
         };
         Ok(Confinement::new(*limits, group))
     }
@@ -99,9 +100,10 @@ impl Groups {
     ///
     /// Returns [`LimitError::Unavailable`] if nothing does.
     pub(crate) fn mechanism(&self, limit: Limit) -> Result<Mechanism, LimitError> {
-        match Mechanism::is_of_groups(limit) {
-            true => Ok(self.parent(limit)?.mechanism()),
-            false => Ok(Mechanism::Rlimit),
+        if Mechanism::is_of_groups(limit) {
+            Ok(self.parent(limit)?.mechanism())
+        } else {
+            Ok(Mechanism::Rlimit)
         }
     }
 

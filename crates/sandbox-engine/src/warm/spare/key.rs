@@ -98,9 +98,10 @@ impl Key {
             fds: vec![
                 ChildFd::Null,
                 ChildFd::Output,
-                match self.is_split {
-                    true => ChildFd::Output,
-                    false => ChildFd::SameAs(1),
+                if self.is_split {
+                    ChildFd::Output
+                } else {
+                    ChildFd::SameAs(1)
                 },
                 ChildFd::Given(Arc::new(line)),
             ],

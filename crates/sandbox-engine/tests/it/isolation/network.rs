@@ -175,14 +175,15 @@ fn where_names_are_resolved_is_hidden_behind_a_link() {
 async fn where_names_are_resolved_can_be_hidden() {
     let machine = Machine::new();
     let is_made_up = std::env::var_os("MADE_UP").is_some();
-    let hidden: &[&str] = match is_made_up {
-        true => &[
+    let hidden: &[&str] = if is_made_up {
+        &[
             "/etc/resolv.conf",
             "/run/systemd",
             "/var/run/systemd",
             "/var/run/systemd/resolve/stub",
-        ],
-        false => &["/etc/resolv.conf"],
+        ]
+    } else {
+        &["/etc/resolv.conf"]
     };
     for (level, network) in [
         (Level::Namespaces, Network::Host),

@@ -24,9 +24,10 @@ async fn typescript_does_what_its_compiler_makes_of_it() {
     for section in PROGRAMS.split("\n=== ") {
         let (source, compiled) = section.split_once("--- compiled\n").unwrap();
         let (why, code) = source.split_once('\n').unwrap();
-        let name = match why.contains("!module ") {
-            true => "compared.mjs",
-            false => "compared.js",
+        let name = if why.contains("!module ") {
+            "compared.mjs"
+        } else {
+            "compared.js"
         };
         std::fs::write(directory.join("compared.ts"), code).unwrap();
         let expect = by_node(directory, &["--enable-source-maps"], name, compiled);

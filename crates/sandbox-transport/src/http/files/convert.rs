@@ -56,9 +56,10 @@ pub(super) fn replaced(
     let results = received.into_iter().zip(paths);
     let result = |(received, path): (rest::ReplaceResult, &PathBuf)| ReplaceOutcome {
         path: path.clone(),
-        error: match received.success {
-            true => None,
-            false => Some(received.error.unwrap_or_default()),
+        error: if received.success {
+            None
+        } else {
+            Some(received.error.unwrap_or_default())
         },
     };
     Ok(results.map(result).collect())

@@ -202,9 +202,10 @@ struct Decode {
 
 impl Decode {
     fn path(self, text: &str) -> PathBuf {
-        match self.has_escapes {
-            true => names::to_path(text.as_bytes()),
-            false => PathBuf::from(text),
+        if self.has_escapes {
+            names::to_path(text.as_bytes())
+        } else {
+            PathBuf::from(text)
         }
     }
 }
@@ -231,9 +232,10 @@ fn about(route: &str, path: &Path) -> String {
 fn request_bytes(path: &Path) -> Bytes {
     let bytes = path.as_os_str().as_encoded_bytes();
     let text = String::from_utf8_lossy(bytes);
-    match names::has_escapes(&text) {
-        true => names::to_text(path).into(),
-        false => Bytes::copy_from_slice(bytes),
+    if names::has_escapes(&text) {
+        names::to_text(path).into()
+    } else {
+        Bytes::copy_from_slice(bytes)
     }
 }
 

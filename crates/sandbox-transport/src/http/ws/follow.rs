@@ -81,9 +81,10 @@ impl Connect for Sockets {
             add_query(&mut path, "follow", "true");
             opened = self.transport.open(path, Effect::None, &[]).await?;
         }
-        let form = match has_offsets {
-            true => Form::Frames(Frames::new()),
-            false => Form::Marked(Marked::new(self.known)),
+        let form = if has_offsets {
+            Form::Frames(Frames::new())
+        } else {
+            Form::Marked(Marked::new(self.known))
         };
         let incoming = opened.socket.incoming;
         Ok(Some(Connection { incoming, form }))

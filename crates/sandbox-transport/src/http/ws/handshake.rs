@@ -83,11 +83,12 @@ pub(crate) fn check(
         return Ok(None);
     };
     let selected = selected.to_str().map(str::trim).unwrap_or_default();
-    match offered.contains(&selected) {
-        true => Ok(Some(selected.to_owned())),
-        false => Err(bad(
+    if offered.contains(&selected) {
+        Ok(Some(selected.to_owned()))
+    } else {
+        Err(bad(
             "the daemon selected a subprotocol that was not offered",
-        )),
+        ))
     }
 }
 

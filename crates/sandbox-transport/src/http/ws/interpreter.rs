@@ -166,9 +166,10 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
         }
         (Some(close_code::PROTOCOL_ERROR), Progress::Nothing) => refused(ErrorKind::InvalidInput),
         (Some(close_code::POLICY_VIOLATION), Progress::Nothing) if reason != SLOW_CONSUMER => {
-            match reason.starts_with("context not found") {
-                true => refused(ErrorKind::NotFound),
-                false => refused(ErrorKind::InvalidInput),
+            if reason.starts_with("context not found") {
+                refused(ErrorKind::NotFound)
+            } else {
+                refused(ErrorKind::InvalidInput)
             }
         }
         (Some(close_code::INTERNAL_ERROR), _) => {

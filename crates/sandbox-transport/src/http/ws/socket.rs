@@ -342,10 +342,7 @@ async fn write(
                     let message = format!("nothing came for {:?}", PING_INTERVAL * silent);
                     return WriteEnd::Silent(lost(&message));
                 }
-                match is_stalled {
-                    true => Message::Pong(Bytes::new()),
-                    false => Message::Ping(Bytes::new()),
-                }
+                if is_stalled { Message::Pong(Bytes::new()) } else { Message::Ping(Bytes::new()) }
             }
         };
         if let Err(error) = sink.send(message).await {

@@ -44,17 +44,17 @@ impl Translation<'_> {
         for (symbol, local) in names(declaration) {
             let is_mutated = self.scoping.symbol_is_mutated(symbol);
             for name in self.exported.remove(&symbol).unwrap_or_default() {
-                let made = match is_mutated {
-                    true => getter(&name, &local),
-                    false => format!("{} = {local};", member("exports", &name)),
+                let made = if is_mutated {
+                    getter(&name, &local)
+                } else {
+                    format!("{} = {local};", member("exports", &name))
                 };
-                match is_function {
-                    true => self.head += &made,
-                    false => {
-                        self.empty.push(name);
-                        text.push(' ');
-                        text += &made;
-                    }
+                if is_function {
+                    self.head += &made
+                } else {
+                    self.empty.push(name);
+                    text.push(' ');
+                    text += &made;
                 }
             }
         }

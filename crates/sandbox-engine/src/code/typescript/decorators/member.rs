@@ -69,9 +69,10 @@ impl Lowering {
     ) -> Name {
         let span = key.span();
         if is_computed {
-            let value = match is_needed {
-                true => self.variable("", finder),
-                false => String::new(),
+            let value = if is_needed {
+                self.variable("", finder)
+            } else {
+                String::new()
             };
             if is_needed || !self.pending.is_empty() {
                 let mut pieces = vec![text("(")];
@@ -131,26 +132,27 @@ impl Lowering {
             MethodDefinitionKind::Set => "setter",
             MethodDefinitionKind::Method | MethodDefinitionKind::Constructor => "method",
         };
-        let extras = match method.r#static {
-            true => self.static_extras.clone(),
-            false => self.instance_extras.clone(),
+        let extras = if method.r#static {
+            self.static_extras.clone()
+        } else {
+            self.instance_extras.clone()
         };
         let extras = extras.unwrap_or_else(|| self.variable("[]", finder));
-        match method.r#static {
-            true => self.static_extras = Some(extras.clone()),
-            false => self.instance_extras = Some(extras.clone()),
+        if method.r#static {
+            self.static_extras = Some(extras.clone())
+        } else {
+            self.instance_extras = Some(extras.clone())
         }
         let member = Member {
             kind,
             name: &name,
             is_static: method.r#static,
         };
-        let descriptor = match name.is_private {
-            true => self.private_method(method, &name, finder),
-            false => {
-                self.remove(&method.decorators);
-                vec![text("null")]
-            }
+        let descriptor = if name.is_private {
+            self.private_method(method, &name, finder)
+        } else {
+            self.remove(&method.decorators);
+            vec![text("null")]
         };
         self.call(&member, descriptor, &list, "null", &extras);
     }
@@ -246,21 +248,20 @@ impl Lowering {
         finder: &mut Finder<'_>,
     ) -> Name {
         let key = self.variable("", finder);
-        match accessor.computed {
-            false => self.name(&accessor.key, false, true, finder),
-            true => {
-                head.append(&mut self.pending);
-                head.push(text(format!("{key} = babelHelpers.propKey(")));
-                head.push(Piece::Source(accessor.key.span()));
-                head.push(text("))"));
-                Name {
-                    value: key.clone(),
-                    access: format!("[{key}]"),
-                    tested: key.clone(),
-                    is_private: false,
-                    written: format!("[{key}]"),
-                }
+        if accessor.computed {
+            head.append(&mut self.pending);
+            head.push(text(format!("{key} = babelHelpers.propKey(")));
+            head.push(Piece::Source(accessor.key.span()));
+            head.push(text("))"));
+            Name {
+                value: key.clone(),
+                access: format!("[{key}]"),
+                tested: key.clone(),
+                is_private: false,
+                written: format!("[{key}]"),
             }
+        } else {
+            self.name(&accessor.key, false, true, finder)
         }
     }
 
@@ -315,13 +316,12 @@ impl Lowering {
             ([get, set], vec![text("null")])
         };
         pieces.push(text(format!(" {place}get ")));
-        match accessor.computed {
-            true => {
-                pieces.push(text("["));
-                pieces.append(&mut head);
-                pieces.push(text("]"));
-            }
-            false => pieces.push(text(name.written.as_str())),
+        if accessor.computed {
+            pieces.push(text("["));
+            pieces.append(&mut head);
+            pieces.push(text("]"));
+        } else {
+            pieces.push(text(name.written.as_str()))
         }
         pieces.push(text(format!(
             "() {own_get} {place}set {}(value) {own_set}",
@@ -392,9 +392,10 @@ impl Lowering {
 
 /// Returns code that runs the initializers that a field's decorators have added, after the field.
 fn after(extras: &str, is_static: bool) -> String {
-    match is_static {
-        true => format!("; static {{ babelHelpers.runInitializers(this, {extras}); }}"),
-        false => format!("; #{extras} = babelHelpers.runInitializers(this, {extras});"),
+    if is_static {
+        format!("; static {{ babelHelpers.runInitializers(this, {extras}); }}")
+    } else {
+        format!("; #{extras} = babelHelpers.runInitializers(this, {extras});")
     }
 }
 
@@ -406,9 +407,10 @@ fn naming(value: &Expression<'_>, name: &str) -> (String, String) {
         Expression::ClassExpression(class) => class.id.is_none(),
         _ => false,
     };
-    match is_nameless {
-        true => ("babelHelpers.setName(".to_owned(), format!(", {name})")),
-        false => (String::new(), String::new()),
+    if is_nameless {
+        ("babelHelpers.setName(".to_owned(), format!(", {name})"))
+    } else {
+        (String::new(), String::new())
     }
 }
 

@@ -106,12 +106,12 @@ impl<'c> Translation<'c> {
                         continue;
                     }
                     let name = namespace.id.name.as_str();
-                    let variable = match known.insert(name.to_owned()) {
-                        false => ";".to_owned(),
-                        true if enums.contains(name) => {
-                            enumeration(name, block, declared.is_exported)
-                        }
-                        true => variable(name, block, declared.is_exported),
+                    let variable = if !known.insert(name.to_owned()) {
+                        ";".to_owned()
+                    } else if enums.contains(name) {
+                        enumeration(name, block, declared.is_exported)
+                    } else {
+                        variable(name, block, declared.is_exported)
                     };
                     self.namespace(namespace, declared.statement, variable);
                 }

@@ -52,9 +52,10 @@ impl Shell {
     pub(super) fn read(&mut self) {
         let (text, is_at_end) = read(&mut self.script);
         // The lines of a command, and no others, say what is to be reported if its descriptors cannot be opened.
-        match text.contains(",broken,") {
-            true => self.text = text,
-            false => self.text += &text,
+        if text.contains(",broken,") {
+            self.text = text
+        } else {
+            self.text += &text
         }
         self.is_at_end |= is_at_end;
     }
