@@ -34,6 +34,8 @@ pub(super) fn without_modules(code: &str, interop: Interop) -> String {
     let record = &parsed.module_record;
     let imports = record.dynamic_imports.iter().map(|import| import.span);
     for span in imports.chain(record.import_metas.iter().copied()) {
+        // `import(…)` becomes `$import(…)` and `import.meta` becomes `$import.meta`, which the
+        // worker defines.
         edits.push((Span::empty(span.start), "$".to_owned()));
     }
     for statement in &parsed.program.body {

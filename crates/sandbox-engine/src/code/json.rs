@@ -86,6 +86,8 @@ impl Tokens<'_> {
                     'u' => {
                         let digits: String = (0..4).map_while(|_| self.rest.next()).collect();
                         let number = u32::from_str_radix(&digits, 16).ok()?;
+                        // Half of a surrogate pair is no character; no text that is looked for here
+                        // has one.
                         text.push(char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER));
                     }
                     other => text.push(other),

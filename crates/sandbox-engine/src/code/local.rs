@@ -64,6 +64,7 @@ pub(super) async fn with_modules(
     let mut seen = HashSet::new();
     let mut waiting: VecDeque<_> = requests(&root, &program).collect();
     while let Some((directory, request)) = waiting.pop_front() {
+        // Files may import each other in a circle.
         if !seen.insert((directory.clone(), request.clone())) {
             continue;
         }

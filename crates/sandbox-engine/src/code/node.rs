@@ -160,6 +160,7 @@ impl Node {
             spawner: spares.map(|spares| spares.spawner(source, launcher.spawner_handle())),
             shown: vec![boot.path().to_owned()],
         };
+        // Both files are removed when the program has ended: it may load them again until then.
         let outcome = launcher.run(program, &options, (file, boot)).await?;
         if let Some(spares) = spares {
             spares.prepare(launcher);
@@ -196,6 +197,7 @@ fn placed(
     directory: PathBuf,
 ) -> (Source, Option<ProgramFile>) {
     let place = Place::find(state, &directory, script.format, &script.text);
+    // The letters that `boot.cjs` knows.
     let mut letters = String::new();
     if script.is_mapped {
         letters.push('s');

@@ -203,6 +203,7 @@ fn is_module_package(directory: &Path) -> bool {
         return false;
     };
     for directory in directory.ancestors() {
+        // Node.js looks no further: what is above belongs to another package.
         if directory.ends_with("node_modules") {
             break;
         }
@@ -215,6 +216,7 @@ fn is_module_package(directory: &Path) -> bool {
 
 /// Reads a user's file, which may have any size or kind.
 pub(super) fn read(path: &Path) -> io::Result<String> {
+    // Opening a FIFO would block until there is a writer.
     if !fs::metadata(path)?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }

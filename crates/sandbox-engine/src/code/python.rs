@@ -39,6 +39,7 @@ pub(super) async fn run(
     let executable = executable.await?;
 
     let seed = env.get("PYTHONHASHSEED").unwrap_or_default();
+    // Python draws a seed for an empty variable and for `random`, as without the variable.
     let is_seeded = !seed.is_empty() && seed != "random";
     let stage = Stage::of(&program.code, is_seeded);
     let file = script::file(core, &program.code, "py")?;

@@ -27,6 +27,7 @@ fn form(language: Language) -> Form {
     match language {
         Language::Bash => form(&BASH, &[], "sh"),
         Language::Ruby => form(&RUBY, &[], "rb"),
+        // No `.Rprofile` or `.RData` of the working directory changes what the program does.
         Language::R => form(&R, &["--vanilla"], "R"),
         Language::Deno => form(&DENO, &["run", "--quiet", "--allow-all"], "ts"),
         Language::Bun => form(&BUN, &["run"], "ts"),

@@ -57,6 +57,7 @@ impl Task {
             Self::Cell => 1,
             Self::JavaScriptCell => 2,
             Self::ModuleKind => 3,
+            // The low four bits are 0 or `IMPORT`, which no number above is.
             Self::Program(options) => options.bits() << 4,
             Self::Import(options) => IMPORT | options.bits() << 4,
         }
@@ -121,6 +122,7 @@ pub(crate) fn decode(mut bytes: Vec<u8>) -> Option<Response> {
             let mut lines = lines.trim_end_matches('\0').split('\n');
             let beginning = lines.next()?.parse().ok()?;
             let requests = lines.map(str::to_owned).collect();
+            // The response is another process's: an insertion within a character would panic.
             code.is_char_boundary(beginning).then_some(Ok(Translated {
                 code,
                 is_module: number == 1,

@@ -148,6 +148,7 @@ impl Actor {
             Err(ended) => return ended,
         };
         let mut seen = Seen::default();
+        // Before the code is sent: all that it starts inherits the tag.
         let tag = worker.tag_next();
         let kills_before = Kills {
             of_all: self.core.launcher().oom_kills().count(),
@@ -162,6 +163,8 @@ impl Actor {
             tracing::warn!(%error, "a context's worker cannot be talked to");
             Watched::Condemned(Reason::Broken)
         });
+        // `Done` comes by another pipe than the output: what the code wrote before it may be
+        // unread.
         if let Err(error) = worker.outputs.drain() {
             tracing::error!(%error, "cannot read what code wrote");
         }
@@ -169,6 +172,7 @@ impl Actor {
         let usage = worker.used(&meter);
         let (ending, reply) = match watched {
             Watched::Done => (seen.ending(job), None),
+            // The code had ended before its worker, so this is not the end of the code.
             Watched::Exited(_) if seen.is_done => (seen.ending(job), None),
             Watched::Exited(ended) => (self.worker_ended(ended, &worker, kills_before), None),
             Watched::Condemned(Reason::Overdue) => {
@@ -191,6 +195,7 @@ impl Actor {
         };
         let (charts, charts_dropped) = worker.outputs.take_artifacts();
         worker.outputs.set_record(idle_record(&self.core));
+        // An interrupt ends the code, but a process that it started may have ignored the signal.
         if seen.is_overdue {
             worker.end_rest(tag);
         }
@@ -316,6 +321,8 @@ impl Actor {
                 },
                 () = until(deadline) => {
                     seen.is_overdue = true;
+                    // Begins with the first interrupt. It lasts longer where the worker has to wait
+                    // for a processor: code that was not run cannot react.
                     let grace = grace.get_or_insert_with(|| worker.patience(INTERRUPT_GRACE));
                     if interrupts_sent == INTERRUPT_ATTEMPTS {
                         let left = grace.left();
@@ -402,6 +409,8 @@ impl Drop for Holdings {
         let shared = &self.context.shared;
         shared.close();
         self.list.remove(&self.context);
+        // Cancelled when this guard is dropped: at the end of this function, or after the processes
+        // have ended.
         let released = shared.released.clone().drop_guard();
         if !self.left.is_empty() {
             let tree = Tree::tagged(std::mem::take(&mut self.left));

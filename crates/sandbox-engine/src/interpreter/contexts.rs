@@ -91,6 +91,7 @@ impl Contexts {
             };
             let (context, actor) = new.open(&core, &list);
             core.launcher().track(actor.run());
+            // After the task is tracked: whatever can be found is also waited for by a shutdown.
             reserved.fill(context.clone());
             Ok::<_, StartError>(context)
         });
@@ -150,6 +151,7 @@ impl Contexts {
         let Some(context) = self.list.registry.remove(id) else {
             return false;
         };
+        // Removed first: of several callers one deletes, and none finds the context meanwhile.
         context.shared.doomed.cancel();
         let released = context.shared.released.cancelled();
         if tokio::time::timeout(DELETE, released).await.is_err() {

@@ -75,6 +75,7 @@ impl Context {
             return Err(ExecuteError::Variable { name: name.clone() });
         }
         let mut queue = self.shared.queue();
+        // The context's task may not have noticed the deletion yet.
         if queue.closed || self.shared.doomed.is_cancelled() {
             return Err(ExecuteError::Deleted);
         }

@@ -92,6 +92,7 @@ pub(super) async fn prepare(
             })),
         };
     }
+    // Only used with the feature.
     let _ = (core, language);
     Ok(code)
 }

@@ -133,6 +133,8 @@ pub(crate) fn whole(buffer: &mut BytesMut) -> io::Result<Option<Report>> {
         return Ok(None);
     };
     let length = u32::from_le_bytes(*length) as usize;
+    // Checked before the bytes are awaited: code in the worker can write to this pipe, too. Without
+    // a byte there is no kind, and `get_u8` panics.
     if length == 0 || length > REPORT_BYTES {
         return Err(nonsense());
     }

@@ -89,6 +89,8 @@ impl Shared {
             if let Some(job) = self.queue().take_job() {
                 return job;
             }
+            // A permit of `notify_one` is stored, so that a job that is queued between the look and
+            // this wait is not missed.
             self.work.notified().await;
         }
     }

@@ -176,6 +176,7 @@ impl Pooled for Spare {
     }
 
     async fn begin(core: &Self::Source, key: &Key) -> Result<Self, StartError> {
+        // Before the process: a file that changes while it is read counts as changed.
         let started = SystemTime::now();
         let (limits, doomed) = (Limits::default(), CancellationToken::new());
         let worker = Worker::start(

@@ -76,6 +76,8 @@ impl Worker {
     ) -> Result<Self, StartError> {
         let (path, env) = Self::place(core, program, &cwd, isolation).await?;
         let launcher = core.launcher();
+        // The standard ones, then requests, reports and artifacts. The worker's program expects
+        // these numbers, and its own text after them.
         let mut fds = vec![
             ChildFd::Null,
             ChildFd::Output,

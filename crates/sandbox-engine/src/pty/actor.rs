@@ -44,6 +44,7 @@ impl Actor {
     pub(super) async fn run(mut self) {
         let watched = async {
             let mut termination = self.watch().await?;
+            // The group is this terminal's own: every kill that it has counted is of this run.
             self.confinement.explain(&mut termination, 0);
             self.oom_kills.explain(&mut termination, self.kills_before);
             self.outputs.drain()?;
@@ -84,6 +85,8 @@ impl Actor {
                 Some(request) = self.requests.recv() => self.serve(request)?,
                 () = pty.shared.readers.changed(), if waits_until.is_some() => {}
                 () = until(waits_until) => pace.give_up(),
+                // While the output waits for its readers, input is typed all the same: an interrupt
+                // must reach a program that floods the terminal.
                 passed = pass(&mut self.outputs, waits_until.is_none()) => passed?,
             }
         }

@@ -49,6 +49,8 @@ impl Boundaries {
         let mut rest = bytes;
         while let Some((first, behind)) = rest.split_first() {
             if self.state == State::Ground {
+                // Only sequences that begin with ESC: the one-byte forms (0x80 to 0x9F) are parts
+                // of characters in UTF-8, where terminals do not heed them.
                 let end = rest.iter().position(|byte| *byte == ESCAPE);
                 let (plain, escape) = rest.split_at(end.unwrap_or(rest.len()));
                 self.mark(plain, escape.first());

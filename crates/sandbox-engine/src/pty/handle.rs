@@ -104,6 +104,8 @@ impl Pty {
     ///
     /// If the future is dropped, the terminal may or may not have been resized.
     pub async fn resize(&self, size: PtySize) -> Result<(), ResizePtyError> {
+        // The start of the shell holds this lock, too: a size that is set here is the one with which
+        // the terminal is opened.
         if let Some(_waiting) = &*self.shared.not_started.lock().await {
             *self.shared.size() = size;
             return Ok(());

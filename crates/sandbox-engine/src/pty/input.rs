@@ -56,6 +56,7 @@ impl PtyInput {
         let cost = (bytes.len() + TYPED_COST).min(PTY_INPUT_BYTES);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         let allowance = Arc::clone(&self.allowance).acquire_many_owned(cost);
+        // The semaphore is never closed, so this error does not occur.
         let allowance = allowance.await.map_err(|_| PtyEnded)?;
         let typed = Typed::new(bytes, allowance);
         let sent = self.requests.send(Request::Type(typed));

@@ -30,6 +30,8 @@ impl PtyOutput {
         let mut asked = 0;
         if since.is_none() {
             cursor.skip_to(shared.boundary_from(shared.record.memory_begin()));
+            // Read only here: the queries that a program sends from now on are for this client as
+            // well.
             asked = shared.asked.load(Ordering::Relaxed);
         }
         shared.readers.join(cursor.position());

@@ -29,6 +29,7 @@ impl Readers {
     }
 
     pub(super) fn reach(&self, position: u64) {
+        // A permit is stored if the terminal's task is not waiting at the moment.
         if self.front.fetch_max(position, Ordering::Relaxed) < position {
             self.changed.notify_one();
         }

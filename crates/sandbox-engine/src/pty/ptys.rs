@@ -155,8 +155,11 @@ impl Ptys {
         let Some(pty) = self.registry.remove(id) else {
             return false;
         };
+        // Before the lock is awaited, which a start holds until the shell runs: its task then finds
+        // this first.
         pty.shared.doomed.cancel();
         let ended = async {
+            // Whatever takes the receiver decides: after this no shell is started any more.
             if pty.shared.not_started.lock().await.take().is_some() {
                 pty.end(Termination::NotStarted {
                     reason: "the terminal was deleted before its shell was started".to_owned(),

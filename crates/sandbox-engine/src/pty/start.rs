@@ -25,6 +25,8 @@ impl Actor {
         registry: &Arc<Registry<Pty>>,
         pty: &Pty,
     ) -> Result<Option<Self>, SpawnError> {
+        // Locked until the shell runs: a second start waits, and then finds that there is nothing
+        // to do. After an error the receiver is still there, so that the start can be tried again.
         let mut not_started = pty.shared.not_started.lock().await;
         if not_started.is_none() {
             return Ok(None);
@@ -35,8 +37,11 @@ impl Actor {
         let cwd = launcher.place(Some(pty.cwd()));
         set_pwd(&mut env, &cwd);
         responds(&cwd).await?;
+        // The system has a limit of terminals (`/proc/sys/kernel/pty/max`, pty(7)) and of
+        // descriptors.
         let console = Console::open(pty.size()).map_err(SpawnError::Exhausted)?;
         let oom_kills = launcher.oom_kills();
+        // Before the start: a shell that is killed immediately is counted, too.
         let kills_before = oom_kills.count();
         let spec = SpawnSpec {
             program: core.shell().path().to_owned(),

@@ -60,6 +60,7 @@ impl Budget {
                 }
             };
             match oldest {
+                // Not under the lock, which the release of the evicted bytes takes.
                 Some(oldest) => {
                     if let Some(oldest) = oldest.upgrade() {
                         oldest.evict();
@@ -78,6 +79,7 @@ impl Budget {
     pub(super) fn ended(&self, data: &Arc<impl Evict + 'static>) {
         let data: Arc<dyn Evict> = data.clone();
         let mut state = self.state();
+        // Rarely enough that its cost is spread over many ends.
         if state.ended.len().is_power_of_two() {
             state.ended.retain(|data| data.strong_count() > 0);
         }

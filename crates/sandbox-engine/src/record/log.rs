@@ -179,6 +179,7 @@ impl Log {
                 None => Place::Gone(self.tail_begin().min(end)),
             };
         }
+        // Without a chunk at or before the offset, 0 wraps to an index that the tail does not have.
         let found = self.tail.partition_point(|chunk| chunk.offset <= offset);
         let piece = self.tail.get(found.wrapping_sub(1)).and_then(|chunk| {
             Piece::Data {

@@ -91,6 +91,8 @@ impl Record {
         if bytes.is_empty() {
             return;
         }
+        // The lock is released before readers are woken, since the first thing that they do is take
+        // it.
         self.log().append(channel, bytes);
         self.inner.grown.send_replace(());
     }
@@ -228,10 +230,12 @@ impl Cursor {
     /// Cancel safe: a dropped call has consumed nothing.
     pub async fn next(&mut self) -> Option<Piece> {
         loop {
+            // Before the look, so that whatever is appended after it ends the wait below.
             self.grown.mark_unchanged();
             match self.find() {
                 Found::Piece(piece) => return Some(self.take(piece)),
                 Found::File(extract) => {
+                    // Cancel safe: the position changes only in `take`, after the read.
                     let read = tokio::task::spawn_blocking(|| extract.read()).await;
                     let pieces = read.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
                     let piece = self.look_ahead(pieces);

@@ -84,6 +84,7 @@ impl Spill {
         batch: impl Iterator<Item = (Channel, &'a Bytes)>,
     ) -> io::Result<()> {
         let mut buffer = BytesMut::new();
+        // A copy, so that an error leaves the offset as it is.
         let mut writer = self.writer.clone();
         let mut marks = Vec::new();
         let mut next_mark = 0;
@@ -148,6 +149,7 @@ impl Batches {
 
 impl Evict for Batches {
     fn evict(&self) {
+        // Dropped outside of the lock: releasing the space can take the file system a while.
         let list = self.list().take();
         drop(list);
     }

@@ -71,6 +71,7 @@ impl Spool {
     ///
     /// Returns errors of the system, and `QuotaExceeded` if all records together would exceed the bound; nothing is written then.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<Extent> {
+        // The range belongs to this caller alone, so that it is written without a lock.
         let extent = self.allocate(bytes.len() as u64)?;
         // On an error the extent is dropped, and what was written with it.
         extent.file.write_all_at(bytes, extent.position)?;
@@ -88,6 +89,7 @@ impl Spool {
         if length > self.file_bytes {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
+        // If the reservation fails, the range stays a hole, which takes no space.
         let (file, position) = self.place(length)?;
         let system = rustix::fs::fstatvfs(&*file)?;
         let free = system.f_bavail.saturating_mul(system.f_frsize);

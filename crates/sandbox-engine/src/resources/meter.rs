@@ -42,6 +42,7 @@ impl Meter {
         let wall_time = self.begun.elapsed();
         let before = self.before?;
         let (user, system) = match total {
+            // The process was reaped, and `/proc` no longer has it.
             Some(total) => (total.user_time, total.system_time),
             None => {
                 let now = Spent::of(self.pid)?;

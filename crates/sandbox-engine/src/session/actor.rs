@@ -64,6 +64,7 @@ impl Actor {
         loop {
             tokio::select! {
                 biased;
+                // Before the requests: a stream of them must not delay the end.
                 () = self.stop.cancelled() => break,
                 () = self.shared.doomed.cancelled() => break,
                 Some(request) = self.requests.recv() => answer(&self.shared, request, None).await,
@@ -125,7 +126,12 @@ impl Actor {
             ..
         } = running;
         let read = async {
+            // The report has come by another way than the output: what the command wrote before it
+            // is in the pipes and may be unread.
             outputs.drain()?;
+            // A helper that forwards output, such as `tee` in a process substitution, is a child of
+            // the shell. Without a child, the walks through all processes that `settle` makes are
+            // saved.
             if has_children(self.pid) {
                 outputs.settle(&tree).await
             } else {
@@ -135,6 +141,8 @@ impl Actor {
         if let Err(error) = read.await {
             tracing::error!(%error, "cannot read what a command wrote");
         }
+        // Not before the command is over: lines that were written a second time open the pipes by
+        // name again.
         pipes.unlink();
         if let Some(text) = text {
             // The file is missing if a process removed the directory.
@@ -167,7 +175,10 @@ impl Actor {
         {
             command.supervised().set_usage(usage);
         }
+        // After the usage, which a client may read as soon as it sees the end.
         self.shared.finish(end, termination);
+        // In a task: a background process may hold the pipes for as long as it likes, and the next
+        // command must not wait for it.
         tokio::spawn(outputs.read_on());
     }
 
@@ -175,6 +186,8 @@ impl Actor {
     async fn give(&mut self, job: &Job) -> io::Result<Running> {
         let Job { end, switch, .. } = job;
         let command = end.command();
+        // An `exec` of an earlier command may have moved a descriptor to last; the redirections of
+        // this command must not undo that.
         self.look_at_descriptors().await;
         self.number += 1;
         let input = command.input();
@@ -264,6 +277,8 @@ impl Actor {
             // Reading comes last: a flood of output is always ready, and must not starve the other branches.
             tokio::select! {
                 biased;
+                // The end of the shell first: the reports that it sent before are still collected
+                // there.
                 ended = self.leader.ended() => return self.shell_ended(ended, running),
                 () = self.stop.cancelled() => return self.end_running(running).await,
                 () = shared.doomed.cancelled() => return self.end_running(running).await,
@@ -283,6 +298,7 @@ impl Actor {
                     };
                     answer(&self.shared, request, Some(current)).await;
                 }
+                // A command that a client already kills does not exceed its limit as well.
                 () = until(deadline), if running.ending.is_none() => {
                     running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
                 }
@@ -297,6 +313,8 @@ impl Actor {
                     running.deliver(self.pid, own).await;
                 }
                 _ = looks.tick() => {
+                    // A shell that was stopped (`kill -STOP $$`) never reads on, and
+                    // `look_for_loss` would wait forever.
                     let is_stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
                     stopped = is_stopped.then(|| stopped.unwrap_or_else(Instant::now));
                     let looked = match stopped {
@@ -356,6 +374,8 @@ async fn answer(shared: &Shared, request: Request, current: Option<Current<'_>>)
             running.signal(signal, reply, own).await;
         }
         _ => {
+            // Requests are handled only between two commands and while one is watched, so a command
+            // that is not the current one is queued or has ended.
             let error = if shared.is_queued(&id) {
                 SignalError::Queued
             } else {

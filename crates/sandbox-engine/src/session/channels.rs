@@ -107,10 +107,14 @@ impl Directory {
     /// Writes the lines for a command to the file at [`lines_path`](Self::lines_path), over the beginning of those
     /// before.
     pub(crate) fn write_lines(&mut self, lines: &str) -> io::Result<()> {
+        // After a failed write the file is not used again: creating it fails by `O_EXCL`, and the
+        // lines of the later commands go through the pipe.
         let file = match self.lines.take() {
             Some(file) => file,
             None => self.create(LINES)?,
         };
+        // Not truncated: the list ends with a NUL, at which `mapfile -d ""` stops reading, so what
+        // is left of a longer list is never evaluated.
         file.write_all_at(lines.as_bytes(), 0)?;
         self.lines = Some(file);
         Ok(())
@@ -118,6 +122,8 @@ impl Directory {
 
     /// Creates a file that only this user can read.
     fn create(&mut self, name: &str) -> io::Result<File> {
+        // The session's commands run as the same user and can put a file or a link of this name
+        // here.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let flags = flags | OFlags::NOFOLLOW;
         let mode = Mode::RUSR | Mode::WUSR;
@@ -189,6 +195,7 @@ impl Directory {
         make: impl Fn(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> io::Result<T> {
         match make(self.dir.as_fd()) {
+            // The kernel creates nothing in a directory that was removed, even if it is still open.
             Err(rustix::io::Errno::NOENT) => {}
             // The directory may have been moved: the shell opens by name.
             Ok(made) if self.dir.is_in_its_place() => return Ok(made),
@@ -197,6 +204,7 @@ impl Directory {
         }
         self.dir.check_place()?;
         self.dir = self.state.scratch_directory()?;
+        // The file is in the directory before.
         self.lines = None;
         Ok(make(self.dir.as_fd())?)
     }
@@ -217,6 +225,7 @@ impl CommandPipes {
 /// Opens the end to which the daemon writes the script. The descriptor is a reading end, too, so that it can be opened
 /// before the shell has opened its own, and without waiting.
 pub(crate) fn open_script(path: &Path) -> io::Result<File> {
+    // Linux opens a FIFO for both without another end; POSIX leaves that undefined (fifo(7)).
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let script = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     // Best effort: long texts are passed in files, but the variables of one command are not.

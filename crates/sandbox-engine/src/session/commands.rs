@@ -82,6 +82,8 @@ impl Commands {
             let Some(at) = list.position(|oldest| oldest.id() != command.id()) else {
                 return;
             };
+            // The session is closed while this one runs, and those that waited after it end first:
+            // the bounds hold again when it has ended.
             if !matches!(self.list[at].state(), CommandState::Ended(_)) {
                 return;
             }

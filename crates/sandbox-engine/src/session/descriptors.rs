@@ -38,6 +38,7 @@ impl Actor {
     /// Returns what the next command opens its descriptors on; `None` leaves what an earlier command put there.
     pub(super) fn redirects(&self, pipes: &CommandPipes) -> [Option<PathBuf>; 3] {
         let stdin = match self.targets[0] {
+            // Open on it already. Each redirection is text that a shell reads byte by byte.
             Target::Null if pipes.stdin == Path::new("/dev/null") => None,
             Target::Null | Target::Stdin => Some(&pipes.stdin),
             _ => None,

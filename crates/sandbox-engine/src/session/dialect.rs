@@ -89,6 +89,7 @@ const POSIX: &[Route] = &[
 impl Dialect {
     /// Returns the family of the executable, found by its name after following symbolic links.
     pub(crate) fn of(shell: &Path) -> Self {
+        // `/bin/sh` is a link: to dash on Debian, to busybox on Alpine, to bash on Fedora.
         let real = std::fs::canonicalize(shell);
         let real = real.as_deref().unwrap_or(shell);
         match real.file_name().and_then(|name| name.to_str()) {
@@ -209,6 +210,7 @@ pub(crate) fn quote(text: &str) -> String {
 /// Returns `text` as one word of bash and zsh that has no newline.
 fn quote_on_one_line(text: &str) -> String {
     let mut word = String::with_capacity(text.len() + 8);
+    // The only quoting of both shells in which a newline can be an escape.
     word.push_str("$'");
     for character in text.chars() {
         match character {

@@ -132,9 +132,13 @@ impl Session {
         if id.is_empty() || id.len() > ID_BYTES {
             return Err(SessionExecError::Id { limit: ID_BYTES });
         }
+        // The session's task may not have noticed the deletion yet, and would end the command as
+        // not started.
         if self.shared.doomed.is_cancelled() {
             return Err(self.shared.has_ended(SessionEnd::Deleted));
         }
+        // Locked until the command is queued: another call could take the id or the last place
+        // between the checks and the change.
         let mut state = self.shared.state();
         if let Some(end) = &state.end {
             return Err(self.shared.has_ended(end.clone()));

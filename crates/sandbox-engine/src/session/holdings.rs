@@ -41,17 +41,22 @@ impl Holdings {
         if self.tags.is_empty() {
             return Tree::of_run(self.leader, None);
         }
+        // By their tags alone, which no process loses by changing its group, its session or its
+        // parent: this takes a tenth of the time of `of_run`.
         Tree::tagged(self.tags.iter())
     }
 
     /// Labels what the shell starts from now on, and returns the processes of the next command.
     pub(super) fn tag_next(&mut self) -> Tree {
         let tag = self.tags.first().map(|tag| tag.another());
+        // A tag is inherited at `fork`: put on the shell before it reads the command, it is on all
+        // that the command starts, and not on what earlier commands left.
         let Some(tag) = tag.filter(|tag| tag.put_on(self.pid).is_ok()) else {
             // The command's processes cannot be distinguished from others of the session.
             return self.tree();
         };
         self.tags.push(tag);
+        // The shell has the tag, too, and must survive its command.
         Tree::tagged([tag]).without(self.pid)
     }
 
@@ -64,11 +69,14 @@ impl Holdings {
 
 impl Drop for Holdings {
     fn drop(&mut self) {
+        // The first reason stays, so this one is seen only if the task panicked or was aborted.
         self.shared.close(SessionEnd::Shell {
             termination: Termination::Lost {
                 reason: "the session's task failed".to_owned(),
             },
         });
+        // Cancelled when this guard is dropped: at the end of this function, or after the processes
+        // have ended.
         let released = self.shared.released.clone().drop_guard();
         if !self.has_ended {
             let tree = self.tree();

@@ -53,6 +53,7 @@ impl Idle {
         }
         let (state, advice) = match self.state {
             State::Unasked | State::Closed(_) => {
+                // The pipe is empty, so there is room: this neither blocks nor fails with `EAGAIN`.
                 script.write_all(b" ")?;
                 (State::Asked, Advice::Wait)
             }

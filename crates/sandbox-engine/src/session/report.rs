@@ -162,6 +162,8 @@ impl Control {
     /// Opens a named pipe in the place of a terminal.
     pub(crate) fn named(directory: &mut Directory) -> io::Result<Self> {
         let path = directory.make("control".as_ref())?;
+        // With a writing end here as well, there is no end of file each time the shell closes its
+        // own after a report.
         let pipe = pipe::OpenOptions::new()
             .read_write(true)
             .open_receiver(&path)?;
@@ -290,6 +292,8 @@ impl Frames {
                 self.searched = at + self.nonce.len();
                 continue;
             };
+            // No report is between two nonces that follow each other immediately: `get` returns
+            // `None` for a range whose start is after its end.
             let report = self
                 .buffer
                 .get(begun..at.saturating_sub(1))
@@ -304,6 +308,7 @@ impl Frames {
             self.buffer.drain(..at + self.nonce.len());
             self.searched = 0;
             self.begun = None;
+            // The shell prints the trap between `Ended` and `Idle`.
             if report.stage == Stage::Idle {
                 report.ended.debug_trap = self.trap.take();
             }
@@ -313,6 +318,7 @@ impl Frames {
 
     fn find_nonce(&mut self) -> Option<usize> {
         let length = self.nonce.len();
+        // Before the first nonce was drawn; `windows` panics at 0.
         if length == 0 {
             return None;
         }

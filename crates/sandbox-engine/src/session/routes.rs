@@ -51,6 +51,7 @@ impl Routes {
             let mut needs = routes[*index].needs.iter();
             needs.all(|name| !self.suspects.contains(name))
         };
+        // One is always left: `fail` clears its list when that has all.
         left().find(is_clear).or_else(|| left().next()).unwrap_or(0)
     }
 

@@ -140,6 +140,8 @@ impl Running {
     /// shell's place. A signal that finds no process stays [undelivered](Undelivered) until there is one.
     pub(super) async fn signal(&mut self, signal: Signal, reply: SignalReply, own: Option<u32>) {
         let is_sent = if signal == Signal::KILL {
+            // KILL must end the command for certain. So it is not sent one time but repeated until
+            // nothing is left, and the shell is killed, too, if it does not continue then.
             self.ending
                 .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
             true
@@ -198,6 +200,7 @@ impl Running {
         } else {
             send_all(&self.tree, signal, own).await
         };
+        // A shell with children rightly waits for them; only one without can be stuck by itself.
         let is_alone = signal == Signal::KILL && left == 0;
         let shell_now = is_alone.then(|| Stat::of(shell)).flatten();
         let is_stalled = shell_now.is_some_and(|stat| ending.stall.look(&stat));
@@ -271,6 +274,8 @@ pub(super) fn kill(pid: u32) {
 
 /// Returns whether a process has a child.
 pub(super) fn has_children(pid: u32) -> bool {
+    // A shell has one thread, whose id is the process's. The file is missing in kernels without
+    // `CONFIG_PROC_CHILDREN` (proc(5)): then there may be children.
     std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
         .map_or(true, |children| !children.is_empty())
 }

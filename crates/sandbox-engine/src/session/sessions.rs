@@ -70,6 +70,7 @@ impl Sessions {
             let actor = Actor::start(start, launcher, Arc::clone(&shared), received).await?;
             launcher.track(actor.run());
             let session = Session { shared };
+            // After the task is tracked: whatever can be found is also waited for by a shutdown.
             reserved.fill(session.clone());
             Ok(session)
         });
@@ -99,8 +100,10 @@ impl Sessions {
         let Some(session) = self.registry.remove(id) else {
             return false;
         };
+        // Removed first: of several callers one deletes, and a new session may have the id already.
         session.shared.doomed.cancel();
         let released = session.shared.released.cancelled();
+        // The session's task continues to end what is left, whether this is waited for or not.
         if tokio::time::timeout(DELETE, released).await.is_err() {
             tracing::error!(session = id, "a deleted session does not end");
         }

@@ -97,6 +97,8 @@ impl Shared {
             if let Some(job) = self.state().take_job() {
                 return job;
             }
+            // A permit of `notify_one` is stored, so that a job that is queued between the look and
+            // this wait is not missed.
             self.work.notified().await;
         }
     }
@@ -110,6 +112,7 @@ impl Shared {
             state.queued_bytes = 0;
             (std::mem::take(&mut state.queue), reason)
         };
+        // Outside of the lock, which `finish` takes.
         for job in waiting {
             let reason = reason.clone();
             self.finish(job.end, Termination::NotStarted { reason });

@@ -47,6 +47,7 @@ impl Actor {
         shared: Arc<Shared>,
         requests: mpsc::Receiver<Request>,
     ) -> Result<Self, SpawnError> {
+        // The shell would report only that it failed, and not why.
         let checked = spawner::enterable(&start.cwd).await;
         checked.map_err(|source| SpawnError::WorkDir {
             path: start.cwd.clone(),
@@ -59,6 +60,7 @@ impl Actor {
                 ended: Ended { status: 0, .. },
                 ..
             }) => {
+                // Not before the report, which proves that the process executes the shell.
                 actor.program = Program::of(actor.pid);
                 Ok(actor)
             }
@@ -103,6 +105,8 @@ impl Actor {
         control.renew();
         let routes = Routes::new(dialect, &start.env);
         let mut env = start.env;
+        // Those of the engine: the shell enters the session's directory by `cd`, which sets its
+        // own.
         env.remove("PWD");
         env.remove("OLDPWD");
         let spec = SpawnSpec {
@@ -110,6 +114,7 @@ impl Actor {
             argv: vec![name.clone(), name],
             env,
             cwd: directory.path().to_owned(),
+            // Each command opens its own by name; what the shell writes in between is discarded.
             fds: vec![ChildFd::Null, ChildFd::Null, ChildFd::Null],
             group: ProcessGroup::Own,
             limits: SpawnLimits::default(),

@@ -35,6 +35,7 @@ impl Undelivered {
             until: now + SIGNAL_WAIT,
             reply,
         });
+        // A stream of signals must not postpone the look for the first of them.
         self.next.get_or_insert(now + LOOK_AGAIN);
     }
 

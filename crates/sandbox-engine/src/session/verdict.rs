@@ -17,8 +17,11 @@ use crate::termination::Termination;
 impl Actor {
     /// Writes a command's lines, by the best way to the shell's builtins; returns their length in bytes.
     pub(super) fn write_step(&mut self, step: &Step, text: &str) -> io::Result<u64> {
+        // For each try: a late report of the try before must not count for this one.
         self.control.renew();
         let route = self.routes.best();
+        // The lines before the text meet the functions of earlier commands only; those after it
+        // also the ones that the text may define.
         self.routes.learn(text);
         let writer = Writer {
             dialect: self.dialect,
@@ -116,6 +119,8 @@ impl Actor {
         if running.progress.is_broken {
             return true;
         }
+        // A shell reads its script in order: while all bytes of the command are unread, it has
+        // executed none of them.
         let script = self.script.as_ref();
         let left = script.and_then(|script| rustix::io::ioctl_fionread(script).ok());
         left.is_some_and(|left| left >= running.given)
@@ -170,6 +175,8 @@ impl Actor {
             Stage::Begun => {
                 progress.has_begun = true;
                 self.has_opened = true;
+                // The shell has opened its own ends. These would hide the end of file now: that of
+                // the outputs from this process, and that of the input from the command.
                 running.stand_ins.clear();
             }
             Stage::Within => progress.within = Some(report.ended),

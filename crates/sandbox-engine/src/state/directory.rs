@@ -101,18 +101,22 @@ impl Directory {
 
     /// Opens the file `name` in this directory for reading.
     pub(super) fn read(&self, name: &[u8]) -> io::Result<File> {
+        // Programs of runs can write to this directory: a FIFO in the place of the file would block
+        // the call without `O_NONBLOCK` (fifo(7)).
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.fd, name, flags, Mode::empty())?.into())
     }
 
     /// Returns the names of the entries of this directory.
     pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        // By the link: a descriptor that was opened with `O_PATH` cannot be read.
         let entries = std::fs::read_dir(self.link())?;
         entries.map(|entry| Ok(entry?.file_name())).collect()
     }
 
     /// Locks this directory, unless another process has; never waits.
     pub(super) fn lock(&self) -> io::Result<Lock> {
+        // flock(2) does not accept a descriptor that was opened with `O_PATH`.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.fd, ".", flags, Mode::empty())?;
         match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
@@ -127,6 +131,7 @@ impl Directory {
 
     /// Creates a nameless file: it is removed with its last descriptor, however this process ends, and whatever is removed.
     pub(crate) fn nameless(&self) -> io::Result<File> {
+        // With `O_TMPFILE`, `O_EXCL` means that the file can never get a name (open(2)).
         let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::EXCL | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.fd, ".", flags, PRIVATE_FILE) {
             Ok(fd) => Ok(fd.into()),

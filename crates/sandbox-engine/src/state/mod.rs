@@ -235,6 +235,7 @@ impl State {
             instance,
             ..
         } = &*self.inner;
+        // Locked until the directory exists: of two threads that need it, one creates it.
         let own = &mut *self
             .inner
             .own
@@ -427,6 +428,8 @@ fn clean(parent: &Parent) {
                 continue;
             }
         };
+        // The lock is held meanwhile, so that another engine that starts here does not do the same.
+        // First the processes, which may still write to the files.
         let processes = owner.end();
         notes::remove_files(&directory);
         match parent.directory.remove(name.as_bytes()) {

@@ -57,6 +57,7 @@ fn write(directory: &Directory, name: &str, path: &Path) -> io::Result<()> {
 fn identify(directory: &Directory, name: &str, file: &File) -> io::Result<String> {
     let made = rustix::fs::fstat(file)?;
     let identified = format!("{name}-{:x}-{:x}", made.st_dev, made.st_ino);
+    // Renamed, which is atomic: at every moment there is a note that matches the file.
     rustix::fs::renameat(directory, name, directory, &identified)?;
     Ok(identified)
 }

@@ -44,6 +44,7 @@ impl Owner {
     pub(super) fn read(directory: &Directory) -> Option<Self> {
         let mut text = String::new();
         let file = directory.read(FILE).ok()?;
+        // Bounded, since programs of runs can write to the directory.
         file.take(LONGEST).read_to_string(&mut text).ok()?;
         let value = |name: &str| {
             let mut lines = text.lines().filter_map(|line| line.split_once(' '));

@@ -154,12 +154,14 @@ impl Removal<'_> {
 
 /// Removes a file, a link or an empty directory; returns whether it is removed. A directory on which another is mounted is an error.
 fn unlink(parent: BorrowedFd<'_>, name: impl Arg + Copy) -> rustix::io::Result<bool> {
+    // Linux reports `EISDIR` for a directory (unlink(2)), so that its type need not be asked for.
     let removed = match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Err(Errno::ISDIR) => rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR),
         removed => removed,
     };
     match removed {
         Ok(()) | Err(Errno::NOENT) => Ok(true),
+        // rmdir(2) has both for a directory that is not empty.
         Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
         Err(error) => Err(error),
     }
@@ -170,6 +172,7 @@ fn open(parent: BorrowedFd<'_>, name: impl Arg + Copy, device: u64) -> rustix::i
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let named = rustix::fs::openat(parent, name, OFlags::PATH | flags, Mode::empty())?;
     let found = rustix::fs::fstat(&named)?;
+    // Another file system is mounted there, which is not the run's.
     if found.st_dev != device {
         return Err(Errno::XDEV);
     }
@@ -204,6 +207,8 @@ impl Removals {
     fn add_to(&self, most: &'static Semaphore, left: impl Send + 'static) {
         let removal = async move {
             let permit = most.acquire().await;
+            // The permit is the thread's: a task that is aborted does not free the place of a
+            // thread that still works.
             let remove = move || {
                 drop(left);
                 drop(permit);

@@ -39,6 +39,8 @@ impl Typing {
 
     /// Types `typed` after the waiting input, as much as there is room for.
     pub(super) fn push(&mut self, mut typed: Typed, terminal: &Terminal) -> io::Result<()> {
+        // A terminal whose program reads nothing accepts no more input at some point, and would not
+        // reach the character. The kernel, too, discards input for one (`NOFLSH` in termios(3)).
         if let Some(at) = self.interrupt(&typed.bytes, terminal) {
             self.waiting.clear();
             terminal.forget_input()?;

@@ -124,6 +124,7 @@ impl Warm {
 
     async fn start(&self, stage: Stage, spec: &SpawnSpec) -> Option<Spawned> {
         let key = Key::of(spec).await?;
+        // Cloned out of the lock, which must not be held while the server responds.
         let server = match &self.slots()[stage as usize] {
             Slot::Ready(of, server) if *of == key => Some(Arc::clone(server)),
             _ => None,
@@ -131,6 +132,7 @@ impl Warm {
         if let Some(server) = server {
             match server.start(spec).await {
                 Ok(spawned) => return Some(spawned),
+                // Unfit for this program only: the server stays in its slot.
                 Err(Refused::Cold) => return None,
                 Err(Refused::Done) => self.forget(stage, &Arc::downgrade(&server)),
             }
@@ -185,6 +187,7 @@ async fn keep(
     stop: CancellationToken,
 ) {
     let begun = Server::begin(&*spawner, &key, stage).await;
+    // With the engine's state dropped, so is the server's socket, at whose end its process exits.
     let Some(owner) = warm.upgrade() else { return };
     let idle = owner.idle;
     let (mut spawned, server) = match begun {
@@ -224,6 +227,8 @@ async fn keep(
     if !has_ended {
         end(spawned).await;
     }
+    // Only now: a program that is left is adopted when its parent has ended, and can be reaped
+    // then.
     gone.cancel();
 }
 

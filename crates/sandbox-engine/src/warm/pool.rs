@@ -106,6 +106,7 @@ impl<P: Pooled> Pool<P> {
         }
         let (give, given) = oneshot::channel();
         owner.requests.send(give).ok()?;
+        // The task drops the channel if the process has ended meanwhile.
         given.await.ok()
     }
 
@@ -113,6 +114,7 @@ impl<P: Pooled> Pool<P> {
     fn forget(&self, is_unfit: bool) {
         let mut slot = self.slot();
         match std::mem::take(&mut *slot) {
+            // Another process may be in the slot by this time; the channel of that is open.
             Slot::Ready(key, owner) if owner.requests.is_closed() => {
                 if is_unfit {
                     *slot = Slot::Unfit(key, Instant::now());
@@ -187,6 +189,8 @@ async fn own<P: Pooled>(
     let (requests, mut taken) = oneshot::channel::<oneshot::Sender<P>>();
     let (pid, idle) = (pooled.leader().pid(), owner.idle);
     *owner.slot() = Slot::Ready(key, Owner { pid, requests });
+    // The task does not hold the pool: when that is dropped, so is the sender in its slot, which
+    // resolves `taken` and ends the process.
     drop(owner);
     let mut is_unfit = false;
     // In this order: a process that has ended is not passed on, and one that is wanted when its time is up is.
@@ -196,12 +200,14 @@ async fn own<P: Pooled>(
         to = &mut taken => if let Ok(to) = to {
             match to.send(pooled) {
                 Ok(()) => return,
+                // What wanted to take it was dropped meanwhile.
                 Err(unwanted) => pooled = unwanted,
             }
         },
         () = stop.cancelled() => {}
         () = tokio::time::sleep(idle) => {}
     }
+    // Before `forget`, which finds the slot of this task by its closed channel.
     drop(taken);
     if let Some(owner) = pool.upgrade() {
         owner.forget(is_unfit);

@@ -78,6 +78,7 @@ impl<'a> Scan<'a> {
         self.element();
         match word {
             "for" => self.is_loop = true,
+            // After a dot it is a method of something else, such as `event.set()`.
             "set" | "frozenset" | "hash" => return self.last != ".",
             "__hash__" => return true,
             _ => {}

@@ -110,6 +110,8 @@ impl Server {
     /// Starts the program of `spec`, for which [`Key::of`] returned a key.
     pub(super) async fn start(self: &Arc<Self>, spec: &SpawnSpec) -> Result<Spawned, Refused> {
         self.touch();
+        // The fields are separated by NULs, so none may contain one; a cold start reports that as
+        // an error.
         let mut message = b"R\0".to_vec();
         message.extend(spec.cwd.as_os_str().as_bytes());
         for argument in &spec.argv[ARGUMENTS..] {
@@ -139,6 +141,9 @@ impl Server {
         drop(gate);
         let id = begun(&answer)?;
         let number = id.as_raw_nonzero().get().unsigned_abs();
+        // The process waits for the byte and is reaped only on request, so the number is its own
+        // until then. After an error from here on, `open` is closed, and the process ends without
+        // having begun.
         let pidfd = PidFd::open(id).map_err(|_| Refused::Cold)?;
         let tag = self.tag.map(Tag::another);
         let tag = tag.filter(|tag| tag.put_on(number).is_ok());
@@ -174,6 +179,8 @@ impl Server {
 
     /// Sends a message and waits for the response. After an error the server is ended.
     async fn ask(&self, message: &[u8], fds: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<String> {
+        // Held until the response: there is one exchange at a time. If this future is dropped
+        // before it, the next exchange skips the response by its number.
         let mut line = self.line.lock().await;
         line.number += 1;
         let number = line.number;

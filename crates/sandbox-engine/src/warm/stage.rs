@@ -84,6 +84,8 @@ impl Imports {
             }
             understood += 1;
         }
+        // An `import` at any other place (after a colon, in a string) was not seen as a statement:
+        // what it imports is unknown.
         let words = identifiers(code).filter(|word| *word == "import").count();
         (words == understood).then_some(imports)
     }

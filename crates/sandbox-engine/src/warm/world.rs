@@ -70,6 +70,8 @@ impl World {
 
     /// Takes a snapshot for a process that reads nothing of the system at its start, or nothing that changes.
     pub(crate) fn inherited() -> Self {
+        // Of this thread, not of the process: the signal mask, the affinity and the timer slack are
+        // a thread's, and a child inherits those of the thread that starts it.
         let own = Path::new(OWN);
         let mut states = vec![
             read(&own.join("status")).map(|text| lines(&text, STATUS)),
@@ -118,6 +120,9 @@ impl Version {
         let seconds = Duration::from_secs(seconds.try_into().unwrap_or_default());
         let changed = seconds + Duration::from_nanos(nanoseconds.try_into().unwrap_or_default());
         let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        // The kernel stamps files by its coarse clock, which advances with each tick: every 10 ms
+        // with `CONFIG_HZ=100`, the slowest usual setting. So a change just after `time` can be
+        // stamped before it.
         changed + TICK >= time
     }
 }
@@ -143,6 +148,7 @@ fn files(env: &Environment, cwd: &Path) -> Vec<PathBuf> {
         // An empty entry is the working directory. An unset variable has no entries.
         let paths = paths
             .as_bytes()
+            // Colons and semicolons separate directories, colons and blanks objects (ld.so(8)).
             .split(|byte| matches!(byte, b':' | b';' | b' '));
         files.extend(paths.map(|path| cwd.join(OsStr::from_bytes(path))));
     }
@@ -167,6 +173,7 @@ fn lines(text: &[u8], names: &[&str]) -> Vec<u8> {
 
 /// Returns session, terminal, nice value, and scheduling from a `stat` of `/proc`.
 fn scheduling(stat: &[u8]) -> Vec<u8> {
+    // The name can itself contain parentheses and blanks (proc_pid_stat(5)).
     let after_name = stat.iter().rposition(|byte| *byte == b')').unwrap_or(0);
     let fields: Vec<&[u8]> = stat[after_name..].split(|byte| *byte == b' ').collect();
     // The fields after the name: state, parent, group, then as proc_pid_stat(5) counts, less two.

@@ -306,6 +306,7 @@ impl<'a> Visit<'a> for Translation<'_> {
         if let Expression::Identifier(callee) = &call.callee
             && let Some(value) = self.value(callee)
         {
+            // A call of a member would pass the module as `this`; an imported function gets none.
             let text = format!("(0, {value})");
             self.edits.replace(callee.span, text);
             self.visit_arguments(&call.arguments);
@@ -345,6 +346,7 @@ impl<'a> Visit<'a> for Translation<'_> {
         walk::walk_object_property(self, property);
     }
 
+    // `named` translates these; as references they would be replaced a second time.
     fn visit_export_named_declaration(&mut self, _: &ExportNamedDeclaration<'a>) {}
 
     fn visit_import_expression(&mut self, import: &ImportExpression<'a>) {
@@ -361,6 +363,8 @@ impl<'a> Visit<'a> for Translation<'_> {
             self.edits.replace(start, text);
             self.edits.replace(end, ")))");
         } else if self.kind != Kind::Module {
+            // A template, because `import()` converts its argument to a string at the time of the
+            // call, and `require` runs later.
             self.edits.replace(start, "Promise.resolve(`${");
             let text = "}`).then((s) => babelHelpers.importStar(require(s)))";
             self.edits.replace(end, text);

@@ -226,6 +226,7 @@ impl Lowering {
                 quoted(&name)
             )));
         }
+        // The last piece is the comma after the last list.
         if self.pending.pop().is_some() {
             pieces.append(&mut self.pending);
             pieces.push(text("; "));
@@ -388,6 +389,7 @@ impl<'a> Visit<'a> for Statics {
         self.this.push(this.span);
     }
 
+    // Functions and inner classes have a `this` of their own; arrow functions do not.
     fn visit_function(&mut self, _: &Function<'a>, _: ScopeFlags) {}
 
     fn visit_class(&mut self, _: &Class<'a>) {}

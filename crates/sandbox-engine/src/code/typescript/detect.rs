@@ -77,6 +77,8 @@ impl Search {
         if self
             .types
             .iter()
+            // TypeScript has these types, such as `ClassMethodDecoratorContext`, for standard
+            // decorators only.
             .any(|name| name.ends_with("DecoratorContext"))
         {
             return false;

@@ -120,6 +120,7 @@ impl Edits {
     }
 
     pub(super) fn apply(mut self, old: Mapped) -> Mapped {
+        // Stable: insertions at one place remain in the order in which they were added.
         self.list.sort_by_key(|(span, _)| (span.start, span.end));
         let mut code = String::with_capacity(old.code.len() * 2);
         let mut moves = Vec::new();

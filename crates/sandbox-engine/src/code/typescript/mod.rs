@@ -114,6 +114,7 @@ fn without_types(
         fields::remove_declared(&mut program);
     }
     let semantic = SemanticBuilder::new()
+        // For the scopes and symbols that the transformer adds.
         .with_excess_capacity(2.0)
         .with_enum_eval(true)
         .build(&program);

@@ -22,6 +22,7 @@ impl Options {
         // A file may extend another, and that one again.
         let files = std::iter::successors(file, |file| extended(file));
         let texts: Vec<_> = files
+            // Bounded, since files may extend each other in a circle.
             .take(DEPTH)
             .map_while(|file| place::read(&file).ok())
             .collect();
@@ -30,6 +31,7 @@ impl Options {
             texts.iter().find_map(|text| json::find(text, &path))
         };
         let is_on = |name: &str| find(name).map(|value| value == "true");
+        // TypeScript defines fields by default for targets from ES2022 on.
         let is_new = find("target").is_some_and(|target| {
             let target = target.to_lowercase();
             let year = target.strip_prefix("es").and_then(|year| year.parse().ok());
@@ -65,6 +67,7 @@ impl Options {
 fn extended(file: &Path) -> Option<PathBuf> {
     let text = place::read(file).ok()?;
     let other = json::find(&text, &["extends"])?;
+    // The configuration of a package, which may be anywhere above: it is not looked for.
     if !other.starts_with('.') && !other.starts_with('/') {
         return None;
     }

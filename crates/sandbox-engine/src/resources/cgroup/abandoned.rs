@@ -37,6 +37,8 @@ fn remove_in(directory: &Path) {
     };
     for entry in entries.flatten() {
         let maker = entry.file_name().to_str().and_then(maker);
+        // The kernel refuses to remove a group that has processes (`EBUSY`), so nothing that still
+        // runs is affected.
         if maker.is_some_and(|maker| maker.has_ended()) && is_removed(&entry.path()) {
             tracing::warn!(
                 group = %entry.path().display(),
@@ -62,6 +64,7 @@ fn maker(name: &str) -> Option<Maker> {
 impl Maker {
     /// Returns whether it is known to have ended: processes of other namespaces cannot be seen.
     fn has_ended(self) -> bool {
+        // 0 stands for an unknown namespace; two unknown ones need not be the same.
         self.namespace != 0
             && self.namespace == SELF.namespace
             && start_of(self.pid) != Some(self.start)

@@ -27,6 +27,8 @@ impl Directories {
     pub(in super::super) fn at(paths: Vec<PathBuf>) -> Self {
         let of = |limit| {
             paths.iter().find_map(|path| {
+                // The versions have files of different names, which show the version. Only
+                // `pids.max` is in both, where it makes no difference.
                 let mut versions = [Version::One, Version::Two].into_iter();
                 let version = versions.find(|version| path.join(version.file(limit)).exists())?;
                 Some((version, path.clone()))
@@ -53,6 +55,7 @@ impl Directories {
         if !self.paths.contains(&directory) {
             std::fs::create_dir(&directory)?;
             self.paths.push(directory.clone());
+            // Opened here: between `fork` and `execve` the child only has to write to it.
             let entry = File::options()
                 .write(true)
                 .open(directory.join("cgroup.procs"))?;
@@ -178,6 +181,8 @@ fn set_cpus(version: Version, group: &Path, millicpus: u64) -> io::Result<()> {
 
 /// Writes to a file of a group, which the kernel has made.
 fn write(group: &Path, file: &str, text: &str) -> io::Result<()> {
+    // Without `O_CREAT`, so that a file that the kernel does not have is `NotFound`, as
+    // `set_memory` expects.
     let mut file = File::options().write(true).open(group.join(file))?;
     io::Write::write_all(&mut file, text.as_bytes())
 }

@@ -55,6 +55,7 @@ impl Parent {
         std::fs::create_dir(&group).map_err(at)?;
         let file = group.join(self.version.file(limit));
         let opened = std::fs::File::options().write(true).open(file);
+        // Whether or not the file could be opened: no group may be left.
         let removed = std::fs::remove_dir(&group);
         opened.and(removed).map_err(at)?;
         Ok(self)
@@ -125,6 +126,8 @@ impl Surroundings {
         if let Some(root) = &self.root {
             return usable_v2(root, limit);
         }
+        // On a hybrid system version 2 is mounted without the controllers of version 1: each
+        // controller is in one hierarchy only (cgroups(7)).
         let first = match self.own_group(Some(controller(limit))) {
             Some(directory) => {
                 let version = Version::One;
@@ -224,6 +227,7 @@ fn usable_v2(directory: &Path, limit: Limit) -> Result<Parent, String> {
         Ok(true) => {}
     }
     let is_enabled = list("cgroup.subtree_control").map_err(|error| at(&error.to_string()))?;
+    // Groups below have the files of those controllers only that are enabled here (cgroups(7)).
     if !is_enabled {
         let enabled = std::fs::write(
             directory.join("cgroup.subtree_control"),
@@ -247,6 +251,8 @@ fn is_delegated(group: &Path) -> bool {
         let length = rustix::fs::getxattr(group, name, &mut value[..]);
         length.is_ok_and(|length| value.get(..length) == Some(b"1"))
     };
+    // The attributes are systemd's, for units with `Delegate=yes`. Root owns all groups that are
+    // not delegated, so that its ownership shows nothing.
     is_marked("user.delegate") || is_marked("trusted.delegate") || (!user.is_root() && is_owned())
 }
 

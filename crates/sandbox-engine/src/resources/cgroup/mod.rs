@@ -134,6 +134,7 @@ impl Held {
     /// Returns [`LimitError::TooMany`] at the limit.
     fn add(&self) -> Result<(), LimitError> {
         self.sweep();
+        // Relaxed: the count publishes nothing else.
         let add = |count| (count < LIMITED_RUNS).then_some(count + 1);
         let added = self
             .count
@@ -143,6 +144,8 @@ impl Held {
 
     /// Removes the directories of a group; those in which processes remain, later.
     fn remove(&self, directories: Vec<PathBuf>) {
+        // Processes in the background keep their group busy until they end; they stay limited by
+        // it.
         let left: Vec<_> = { directories.into_iter() }
             .filter(|directory| !is_removed(directory))
             .collect();

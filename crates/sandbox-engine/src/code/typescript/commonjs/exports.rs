@@ -42,6 +42,8 @@ impl Translation<'_> {
         let is_function = matches!(declaration, Declaration::FunctionDeclaration(_));
         let mut text = String::new();
         for (symbol, local) in names(declaration) {
+            // Exports are live: an importer sees later assignments, so it must read the variable
+            // itself.
             let is_mutated = self.scoping.symbol_is_mutated(symbol);
             for name in self.exported.remove(&symbol).unwrap_or_default() {
                 let made = if is_mutated {

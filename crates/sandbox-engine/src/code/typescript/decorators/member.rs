@@ -381,6 +381,7 @@ impl Lowering {
             ways.join(", "),
             self.metadata
         );
+        // The order of `calls`, in which decorators are called: accessors are with the methods.
         let group = usize::from(*kind == "field") * 2 + usize::from(!is_static);
         let target = if *kind == "field" { "null" } else { "this" };
         let calls = &mut self.calls[group];

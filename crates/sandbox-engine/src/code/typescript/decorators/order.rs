@@ -27,6 +27,7 @@ impl Order {
     /// Sorts the calls for one class; the flag of each is whether it is for a static member.
     fn sort(&mut self, calls: &[(Span, bool)]) {
         let mut sorted = calls.to_vec();
+        // Stable: within each of the two groups the order of the class remains.
         sorted.sort_by_key(|(_, is_static)| *is_static);
         for ((span, _), (moved, _)) in calls.iter().zip(sorted) {
             if *span != moved {

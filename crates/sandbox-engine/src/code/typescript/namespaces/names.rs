@@ -172,6 +172,7 @@ impl<'s> Names<'s> {
                 space: self.by_symbol.get(&symbol).copied(),
             });
         };
+        // Aliases may refer to each other in a circle.
         let depth = depth.checked_sub(1)?;
         let (first, rest) = alias.path.split_first()?;
         let mut target = self.first(first, alias.scope, depth)?;
