@@ -260,6 +260,7 @@ impl EngineBuilder {
         let ptys = Ptys::new(Arc::clone(&core), ring_bytes.max(LEAST_PTY_RING_BYTES));
         let engine = Engine::new(core, direct, programs, ptys);
         if self.reaps_orphans {
+            // Last: after a failure this process must not remain a subreaper that reaps nothing.
             let reaper = Reaper::begin().map_err(BuildError::Reaper)?;
             tokio::spawn(reaper.run(stopped));
         }

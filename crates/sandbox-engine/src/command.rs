@@ -463,6 +463,7 @@ impl Supervised {
 
     fn set_ended(&self, termination: Termination) {
         if let Some(input) = &self.inner.input {
+            // First, so that input which arrives from now on is refused and not lost.
             input.end(InputError::Ended);
         }
         self.inner.ended_at.get_or_init(SystemTime::now);
@@ -491,6 +492,7 @@ pub(crate) async fn ask<R, A>(
 ) -> Result<A, Unanswered> {
     let (reply, response) = oneshot::channel();
     let asked = async {
+        // Within the time limit, too: the channel is full while the task is busy.
         requests.send(request(reply)).await.ok()?;
         response.await.ok()
     };

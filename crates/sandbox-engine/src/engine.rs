@@ -291,6 +291,7 @@ impl Engine {
     /// An engine with a [spawner](crate::EngineBuilder::spawner) of the caller's does not know the processes which that has started,
     /// and leaves them to the tasks that watch them.
     pub fn kill(&self) {
+        // First, so that whatever is started meanwhile is ended by its own task.
         self.parts.core.launcher().stop();
         if let Some(direct) = &self.parts.direct {
             direct.tree().end_now();

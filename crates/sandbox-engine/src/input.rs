@@ -203,6 +203,8 @@ impl Input {
             while bytes.has_remaining() {
                 let ready = tokio::select! {
                     ready = pipe.writable() => ready,
+                    // The pipe may never become writable; after the end of the input nothing is to
+                    // be written.
                     () = self.inner.changed.notified() => match self.state().refused {
                         Some(_) => return,
                         None => continue,
@@ -217,6 +219,8 @@ impl Input {
                         self.inner.room.notify_waiters();
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    // `EPIPE`: the process has closed its standard input. Rust programs ignore
+                    // `SIGPIPE`.
                     Err(_) => return self.end(InputError::Closed),
                 }
             }

@@ -266,6 +266,8 @@ impl Launcher {
     /// [`SHUTDOWN`] at the latest.
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();
+        // `TaskTracker::wait` resolves only after this; tasks that are spawned later are waited for
+        // as well.
         self.runs.close();
         let ended = async {
             self.runs.wait().await;
@@ -323,6 +325,7 @@ impl Launcher {
         // Within the task from here on: a caller that is dropped must not leave a child unwatched.
         let task = self.runs.spawn(async move {
             if is_elsewhere {
+                // A request can name any file system, also one that blocks whatever enters it.
                 responds(&spec.cwd).await?;
             }
             let finished = watch.run(&*spawner, spec, begun).await?;
@@ -558,6 +561,7 @@ impl Watch {
         let supervised = run.command.clone();
         let mut finished = run.finish().await;
         if let Ok(finished) = &mut finished {
+            // At a shutdown the KILL is this process's own.
             if !self.stop.is_cancelled() {
                 let termination = &mut finished.termination;
                 confinement.explain(termination, 0);
@@ -568,6 +572,7 @@ impl Watch {
                 supervised.set_usage(*usage);
             }
         }
+        // Before the end is reported, so that the place of this run is free for the next one.
         confinement.remove().await;
         Ok(finished)
     }

@@ -32,6 +32,7 @@ async fn limited<T: Send + 'static>(
         let permit = most.acquire().await.map_err(io::Error::other)?;
         let made = tokio::task::spawn_blocking(move || {
             let made = calls();
+            // Not when the caller gives up: a call that is blocked still takes a thread.
             drop(permit);
             made
         });

@@ -72,6 +72,7 @@ pub(crate) fn candidates(groups: &str) -> Vec<PathBuf> {
 fn read(file: &File) -> Option<u64> {
     // Both files are a few short lines.
     let mut text = [0; 1024];
+    // The kernel makes the text anew for each read at its beginning, so the file stays open.
     let count = file.read_at(&mut text, 0).ok()?;
     parse(std::str::from_utf8(&text[..count]).ok()?)
 }

@@ -169,6 +169,7 @@ impl Reaper {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
             while reap_one() {
+                // However many orphans there are, the other tasks of this thread get their turn.
                 tokio::task::coop::consume_budget().await;
             }
             tokio::select! {

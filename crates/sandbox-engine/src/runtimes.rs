@@ -203,6 +203,8 @@ impl Runtimes {
             }))
             .await
         };
+        // Cloned out of the lock, which must not be held during file calls. Two callers may run the
+        // shim at the same time; both get the same executable.
         let known = {
             let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
             let known = resolved.get(&key);
@@ -311,6 +313,7 @@ async fn probe(
     };
     let options = RunOptions {
         timeout: Some(RUNTIME_PROBE),
+        // A shim may write notes to stderr.
         output: OutputMode::Split,
         isolation: isolation.cloned(),
         ..RunOptions::default()

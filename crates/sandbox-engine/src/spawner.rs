@@ -243,6 +243,7 @@ impl<'a> Ends<'a> {
                     let (read, write) = pipe()?;
                     (Far::Owned(write), Some(read))
                 }
+                // Only an earlier one, so that following it in `far_end` comes to an end.
                 ChildFd::SameAs(other) if *other < number => (Far::SameAs(*other), None),
                 ChildFd::SameAs(_) => {
                     return Err(SpawnError::Os(io::ErrorKind::InvalidInput.into()));
@@ -289,6 +290,8 @@ impl<'a> Ends<'a> {
 }
 
 pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
+    // Without the flag a child that another thread of this program starts at the same time would
+    // inherit the ends, and hide the end of file.
     rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|error| of_the_system(error.into()))
 }
@@ -312,6 +315,7 @@ pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Exited> {
 pub(crate) fn not_executed(program: &Path, error: io::Error) -> SpawnError {
     match error.raw_os_error() {
         Some(libc::E2BIG) => SpawnError::TooLarge,
+        // execve(2) fails with these for reasons that are not the program's.
         Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => {
             SpawnError::Exhausted(error)
         }

@@ -171,6 +171,8 @@ impl Tree {
                 Some(_) if Instant::now() <= give_up => {}
                 left => {
                     tracing::error!(tree = ?self, ?left, "processes may be left after KILL");
+                    // By tags alone: the leader is reaped after this returns, and its number may
+                    // become another process's.
                     let escaped = Self {
                         leader: None,
                         ..self.clone()

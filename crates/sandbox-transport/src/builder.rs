@@ -228,19 +228,27 @@ impl HttpTransportBuilder {
         });
         let mut client = Client::builder(TokioExecutor::new());
         client
+            // hyper has no timers of its own: without `pool_timer` idle connections are never
+            // closed, and without `timer` there are no pings.
             .pool_idle_timeout(IDLE_CONNECTION)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new());
         #[cfg(any(feature = "grpc", feature = "tls"))]
         client
             .http2_keep_alive_interval(KEEPALIVE_IDLE)
+            // After both, a peer that has disappeared is detected as fast as TCP does it for
+            // HTTP/1.1.
             .http2_keep_alive_timeout(UNACKNOWLEDGED.saturating_sub(KEEPALIVE_IDLE));
         #[cfg(feature = "tls")]
+        // All requests share one connection, whose initial window of 64 KiB (RFC 9113, section
+        // 6.9.2) would bound what it carries over a long distance.
         client.http2_adaptive_window(true);
         #[cfg(feature = "grpc")]
         if purpose == Purpose::Calls {
             // Each call has its own bound, and takes no buffer space from another.
             client
+                // Without TLS no protocol is negotiated: HTTP/2 begins with the first byte (RFC
+                // 9113, section 3.3).
                 .http2_only(true)
                 .http2_adaptive_window(false)
                 .http2_initial_stream_window_size(CALL_WINDOW_BYTES)

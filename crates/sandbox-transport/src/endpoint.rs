@@ -100,6 +100,7 @@ impl Endpoint {
             Target::Tcp {
                 authority, is_tls, ..
             } => (scheme(*is_tls), authority.as_str()),
+            // A request has a host (RFC 9112, section 3.2); the connector does not look at it.
             Target::Unix(_) => ("http", "localhost"),
         };
         Uri::builder()
@@ -146,6 +147,8 @@ impl FromStr for Endpoint {
             _ => return Err(malformed()),
         };
         let authority = uri.authority().ok_or_else(malformed)?;
+        // Neither a query nor a user and password would be sent, so that they are refused instead
+        // of dropped.
         if uri.query().is_some() || authority.as_str().contains('@') || authority.host().is_empty()
         {
             return Err(malformed());

@@ -242,6 +242,7 @@ impl Cut {
 fn may_pass(error: &Error) -> bool {
     matches!(
         error.kind(),
+        // A proxy reports a daemon that restarts as a failure of the server (502, 503).
         ErrorKind::Connect | ErrorKind::Closed | ErrorKind::Timeout | ErrorKind::Server
     )
 }

@@ -18,6 +18,7 @@ pub(crate) fn event_stream<T: Send + 'static>(source: impl Source<T> + 'static) 
         match source.next().await {
             Ok(Some(event)) => Some((Ok(event), Some(source))),
             Ok(None) => None,
+            // A source is not asked again after an error, whatever the consumer does.
             Err(error) => Some((Err(error), None)),
         }
     }))

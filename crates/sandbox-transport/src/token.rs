@@ -64,6 +64,8 @@ impl Tokens {
             Self::None => Ok(None),
             Self::Fixed(token) => Ok(Some(token.clone())),
             Self::Provided { provider, current } => {
+                // Locked across the call of the provider, so that one call serves all requests that
+                // wait. If this future is dropped, the next one calls again.
                 let mut current = current.lock().await;
                 match &*current {
                     Some(token) => Ok(Some(token.clone())),
@@ -84,6 +86,8 @@ impl Tokens {
         let mut current = current.lock().await;
         // Another request may already have replaced the token.
         if *current == refused {
+            // First: if the provider fails, or this future is dropped, the refused token is not
+            // sent again.
             *current = None;
             *current = Some(ask(&**provider).await?);
         }

@@ -77,6 +77,7 @@ pub(crate) async fn cell(
     } else if ["import", "export"].iter().any(|word| code.contains(word)) {
         Task::JavaScriptCell
     } else {
+        // There is nothing to translate, and no need to wait for a translator.
         return Ok(Ok(code));
     };
     Ok(match ask(core, task, &code).await {

@@ -47,6 +47,8 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
 
 fn requests(settings: Settings, mut line: UnixStream, work: Work) -> io::Result<()> {
     let stack_bytes = possible_stack(settings.stack_bytes);
+    // Longer than any request may take, so that it ends no work: the engine kills a translator that
+    // is slower.
     line.set_read_timeout(Some(settings.idle))?;
     while let Some(request) = next(&mut line)? {
         let mut back = line.try_clone()?;
@@ -90,6 +92,7 @@ fn next(line: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
     match line.read_exact(&mut length) {
         Ok(()) => {}
         Err(error) => {
+            // A read timeout is reported as `EAGAIN`, which is `WouldBlock` (`SO_RCVTIMEO` in socket(7)).
             return match error.kind() {
                 io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::WouldBlock

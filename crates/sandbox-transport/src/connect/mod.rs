@@ -70,6 +70,7 @@ impl tower_service::Service<http::Uri> for Connector {
     fn call(&mut self, _: http::Uri) -> Self::Future {
         let way = self.0.clone();
         Box::pin(async move {
+            // Bounds the whole way: the lookup of the name, the proxy and the handshake of TLS.
             match timeout(way.limit, way.connect()).await {
                 Ok(connected) => connected,
                 Err(_) => Err(io::ErrorKind::TimedOut.into()),

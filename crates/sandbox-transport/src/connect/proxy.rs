@@ -62,6 +62,7 @@ impl Proxy {
             Choice::Environment if is_loopback(host) => None,
             Choice::Environment => {
                 let scheme = if is_tls { "https" } else { "http" };
+                // A URI has an IPv6 address in brackets (RFC 3986, section 3.2.2).
                 let host = if host.contains(':') {
                     format!("[{host}]")
                 } else {
@@ -145,6 +146,7 @@ impl Tunnel {
         let mut words = line.split(' ');
         match (words.next(), words.next()) {
             (Some(version), Some(status))
+                // Any 2xx opens the tunnel (RFC 9110, section 9.3.6).
                 if version.starts_with("HTTP/1.") && status.starts_with('2') =>
             {
                 Ok(())

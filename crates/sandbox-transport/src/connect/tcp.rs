@@ -42,6 +42,7 @@ pub(super) async fn connect(
 ///
 /// A WebSocket has no such bound, since a daemon may leave input unread for as long as its program does; it uses pings.
 fn prepare(stream: &TcpStream, purpose: Purpose) -> io::Result<()> {
+    // What is typed must not wait until what was typed before is acknowledged.
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new()
@@ -54,6 +55,7 @@ fn prepare(stream: &TcpStream, purpose: Purpose) -> io::Result<()> {
         socket.set_tcp_user_timeout(Some(crate::limits::UNACKNOWLEDGED))?;
     }
     #[cfg(not(target_os = "linux"))]
+    // Other systems have no `TCP_USER_TIMEOUT`.
     let _ = purpose;
     Ok(())
 }

@@ -84,6 +84,7 @@ impl Tls {
         };
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| invalid("the daemon's host is no name for TLS").with_source(error))?;
+        // Not the default of the process: there may be none, and rustls panics if it finds two.
         let provider = Arc::new(ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -75,6 +75,7 @@ impl Attempts<'_> {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        // For each attempt: a token may expire during the pauses between them.
         let token = self.tokens.get().await?;
         match exchange(token.clone(), progress.clone()).await {
             Err(error) if error.status() == Some(401) => match self.tokens.renew(token).await? {

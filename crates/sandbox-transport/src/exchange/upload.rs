@@ -100,11 +100,14 @@ impl Upload {
     pub(crate) fn begin(&self) -> Result<Self, Error> {
         let (has_begun, attempt, reader) = {
             let mut state = self.lock();
+            // Once the content has begun, its attempt remains the current one, and this one fails.
             state.attempt += u64::from(!state.has_begun);
             // An earlier attempt may have waited for the content; this one first waits for the peer.
             state.idle_since = Some(Instant::now());
             (state.has_begun, state.attempt, state.reader.take())
         };
+        // The connection of an earlier attempt may wait for a piece; woken, it gets an error
+        // instead.
         if let Some(reader) = reader {
             reader.wake();
         }
@@ -128,9 +131,11 @@ impl Upload {
         let mut response = std::pin::pin!(response);
         let deadline = |since: Option<Instant>| {
             let since = since.unwrap_or_else(Instant::now);
+            // No `Instant` can hold the sum with `Duration::MAX`, which a caller may set.
             since.checked_add(limit).unwrap_or_else(far_future)
         };
         loop {
+            // The peer may have taken a piece since the last look: then the limit begins anew.
             let since = self.lock().idle_since;
             if let Ok(result) = timeout_at(deadline(since), &mut response).await {
                 return result.map_err(|error| self.explain(error));

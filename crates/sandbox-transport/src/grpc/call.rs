@@ -95,6 +95,8 @@ impl GrpcTransport {
                 sending.await.map_err(|failed| match failed {
                     Failed::Error(error) => error,
                     Failed::Status(status) => {
+                        // The stubs convert every error to a status, which does not show whether
+                        // the request was sent.
                         wire.failure().unwrap_or_else(|| status::error(status))
                     }
                 })
@@ -123,6 +125,7 @@ impl GrpcTransport {
 }
 
 pub(super) fn code(wire: Wire) -> CodeServiceClient<Wire> {
+    // The library's default is 4 MiB, here and below.
     CodeServiceClient::new(wire).max_decoding_message_size(SOCKET_MESSAGE_BYTES)
 }
 

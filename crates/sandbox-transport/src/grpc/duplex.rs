@@ -48,10 +48,13 @@ pub(super) fn begun<Q: Send + 'static, A: Send + 'static>(
     requests: mpsc::Sender<Q>,
     answers: Streaming<A>,
 ) -> (Incoming<Q, A>, Outgoing<Q>) {
+    // Weak: a caller may hold the control of a call for long after it has dropped the events, which
+    // is what ends the call.
     let outgoing = Outgoing(requests.downgrade());
     let incoming = Incoming {
         answers: Some(answers),
         requests: Some(requests),
+        // Taken here, since the destructor may run on a thread without a runtime.
         runtime: Handle::current(),
     };
     (incoming, outgoing)

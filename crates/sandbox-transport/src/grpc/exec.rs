@@ -80,6 +80,7 @@ pub(super) async fn collect(
                     ..Outcome::default()
                 });
             }
+            // `None` is an event that this version does not know.
             Some(Event::Refused(_)) | None => {}
         }
     }

@@ -7,6 +7,7 @@ use super::{GrpcTransport, convert, resources};
 use crate::{Capabilities, Delivery, Effect, Error, ErrorKind};
 
 pub(super) async fn info(transport: &GrpcTransport) -> Result<pb::GetInfoResponse, Error> {
+    // Without the support, which the daemon takes tens of milliseconds to find out.
     ask_for(transport, pb::GetInfoRequest { support: false }).await
 }
 

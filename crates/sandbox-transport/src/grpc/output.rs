@@ -30,6 +30,7 @@ impl Position {
             }
             pb::Channel::Stderr => Channel::Stderr,
         };
+        // The offsets are a peer's: none may overflow, or go back.
         let gap = self.until(chunk.offset)?;
         self.0 = self
             .0

@@ -131,6 +131,7 @@ impl hyper::body::Body for Cut {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         match frame {
+            // The messages of a failed upload stay pending for ever, so that this is reached.
             Poll::Pending if self.upload.is_cut() => {
                 let cut = io::Error::other("the content has ended before its end");
                 Poll::Ready(Some(Err(cut.into())))

@@ -203,6 +203,8 @@ impl HttpTransport {
     ) -> Result<Response<Incoming>, Error> {
         let mut request = self.assemble(call, body, token.as_ref())?;
         progress.begin(capture_connection(&mut request));
+        // A pooled connection may be of HTTP/2, which cannot be upgraded as HTTP/1.1 is (RFC 9113,
+        // section 8.6).
         let client = if call.is_upgrade {
             &self.inner.upgrades
         } else {

@@ -33,6 +33,7 @@ fn limit(limit: Option<Duration>) -> (Option<u32>, Option<u64>) {
     let Some(limit) = limit.map(time_limit) else {
         return (None, None);
     };
+    // Rounded up, since 0 would mean no limit. Stock daemons read the seconds alone.
     let millis = limit.as_nanos().div_ceil(1_000_000);
     (
         Some(u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX)),
@@ -326,6 +327,7 @@ pub(super) fn termination(
         }
     });
     received
+        // A kind of a later version than this one.
         .filter(|received| *received != Termination::Unknown)
         .unwrap_or_else(|| Termination::from_exit_code(exit_code))
 }
@@ -436,6 +438,7 @@ pub(super) fn time(text: &str) -> Option<SystemTime> {
     else {
         return humantime::parse_rfc3339(text).ok();
     };
+    // humantime reads times with `Z` only.
     let (hours, minutes) = zone[1..].split_once(':')?;
     let minutes = hours.parse::<u64>().ok()? * 60 + minutes.parse::<u64>().ok()?;
     let offset = Duration::from_secs(minutes * 60);

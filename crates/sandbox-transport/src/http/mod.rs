@@ -87,6 +87,7 @@ impl HttpTransport {
             tokens: inner.tokens.clone(),
             response_limit: inner.response_limit,
             retry: inner.retry.clone(),
+            // Those of another daemon may differ.
             capabilities: OnceCell::new(),
         };
         Ok(Self::new(inner))

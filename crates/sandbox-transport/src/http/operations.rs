@@ -332,7 +332,9 @@ impl HttpTransport {
         let health: Result<rest::Health, _> = self.fetch(Call::get("/healthz")).await;
         let extensions = match health {
             Ok(health) => matches!(health.status.as_str(), "ok" | "draining"),
+            // A stock daemon has no such route.
             Err(error) if error.delivery() == Delivery::Rejected => false,
+            // The response of a proxy, or of another server, which is no JSON.
             Err(error) if error.kind() == ErrorKind::Protocol => false,
             Err(error) => return Err(error),
         };

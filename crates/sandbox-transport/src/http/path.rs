@@ -12,6 +12,7 @@ use crate::{Delivery, Error, ErrorKind};
 pub(crate) fn path(segments: &[&str]) -> Result<String, Error> {
     let mut path = String::new();
     for segment in segments {
+        // A proxy, or the daemon's router, would remove such a segment (RFC 3986, section 5.2.4).
         if matches!(*segment, "" | "." | "..") {
             let message = format!("'{segment}' is no id");
             return Err(Error::new(

@@ -57,6 +57,7 @@ impl Termination {
     pub fn exit_code(&self) -> Option<i32> {
         match self {
             Self::Exited { code } => Some(*code),
+            // The number is a daemon's, and may be any.
             Self::Signaled { signal } => signal.checked_add(128),
             Self::OutOfMemory => Some(137),
             // Of the signal by which the limit ends a process.

@@ -243,6 +243,7 @@ impl GrpcTransport {
             if page.next_page_token.is_empty() {
                 return Ok(listed);
             }
+            // Otherwise the loop would never end.
             if page.next_page_token == request.page_token {
                 let message = "the daemon repeats a page";
                 let kind = ErrorKind::Protocol;

@@ -346,6 +346,7 @@ impl ControlPlane {
             "" => self.toolbox_url(&sandbox.id).await?,
             url => url.to_owned(),
         };
+        // Escaped, like an id of a caller: whatever the control plane sends, it is one segment.
         let id = path(&[&sandbox.id])?;
         let url = format!("{}{id}", url.trim_end_matches('/'));
         let endpoint = url.parse::<Endpoint>().map_err(|error| {
@@ -367,6 +368,7 @@ impl ControlPlane {
     }
 
     async fn change(&self, below: &[&str]) -> Result<SandboxInfo, Error> {
+        // A second time the sandbox is in that state already, so that the request may be repeated.
         let route = path(&[&["sandbox"], below].concat())?;
         let call = Call::post(route).effect(Effect::Idempotent);
         self.sandbox(call.deadline(SANDBOX_RESPONSE_TIMEOUT)).await

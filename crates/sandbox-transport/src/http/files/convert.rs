@@ -102,6 +102,8 @@ fn kind(letters: &str, is_dir: bool) -> FileKind {
         () if has('L') => FileKind::Symlink,
         () if has('p') => FileKind::Fifo,
         () if has('S') => FileKind::Socket,
+        // Go writes both `D` and `c` for a character device, so that this comes before block
+        // devices.
         () if has('c') => FileKind::CharDevice,
         () if has('D') => FileKind::BlockDevice,
         () if has('?') => FileKind::Other,

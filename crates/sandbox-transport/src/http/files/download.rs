@@ -73,6 +73,8 @@ impl Reopen for Download {
             return Err(ended_early());
         };
         let call = self.call.clone().header(header::RANGE, range);
+        // If the file has changed, the daemon sends all of it with status 200 (RFC 9110, section
+        // 13.1.5), which `check` reports.
         let call = call.header(header::IF_RANGE, tag);
         let response = self.transport.open_body(&call).await?;
         self.check(&response)?;
@@ -103,6 +105,7 @@ impl Download {
         let is_rest = response.status() == StatusCode::PARTIAL_CONTENT
             && first_byte(response.headers()) == Some(self.offset);
         let tag = strong_tag(response.headers());
+        // Without a tag, `If-Range` has compared it already.
         if is_rest && (tag.is_none() || tag == self.tag) {
             return Ok(());
         }

@@ -27,6 +27,8 @@ pub(crate) async fn start(
     request.request.check_has_no_soft_limit()?;
     isolates(transport, request.request.isolation.as_ref()).await?;
     let path = "/process/execute/connect".to_owned();
+    // Opening the socket changes nothing, so that it may be repeated: the command is sent after
+    // that.
     let opened = transport.open(path, Effect::None, &[EXEC_STREAM]).await;
     let opened = opened.map_err(unsupported)?;
     if !opened.speaks(EXEC_STREAM) {

@@ -76,6 +76,8 @@ pub(crate) fn check(
 ) -> Result<Option<String>, Error> {
     let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT);
     let expect = derive_accept_key(key.as_bytes());
+    // RFC 6455, section 4.1, requires this check: it shows that the server speaks the protocol, and
+    // that no cache has responded.
     if accept.is_none_or(|accept| accept.as_bytes().trim_ascii() != expect.as_bytes()) {
         return Err(bad("the response is to another request for a WebSocket"));
     }

@@ -26,6 +26,7 @@ pub(crate) async fn execute(
     })?;
     let path = "/process/interpreter/execute".to_owned();
     let socket = transport
+        // Nothing runs before the request is sent, so that opening may be repeated.
         .open(path, Effect::None, &[INTERPRETER_RICH])
         .await?
         .socket;

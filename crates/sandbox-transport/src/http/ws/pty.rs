@@ -147,6 +147,8 @@ impl Events {
 
     pub(crate) async fn connected(&mut self) -> Result<(), Error> {
         let mut early = 0;
+        // Bounded: the output of a terminal whose daemon never reports the connection must not fill
+        // the memory.
         while early <= STREAM_BUFFER_BYTES {
             let text = match self.incoming.next().await {
                 Ok(Frame::Text(text)) => text,

@@ -52,6 +52,8 @@ impl Translation<'_> {
                     format!("{} = {local};", member("exports", &name))
                 };
                 if is_function {
+                    // Functions are hoisted: they can be imported before the first statement runs,
+                    // as in a circle of imports.
                     self.head += &made
                 } else {
                     self.empty.push(name);

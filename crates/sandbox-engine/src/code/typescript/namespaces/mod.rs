@@ -107,6 +107,8 @@ impl<'c> Translation<'c> {
                     }
                     let name = namespace.id.name.as_str();
                     let variable = if !known.insert(name.to_owned()) {
+                        // The name has a value already, of an earlier block, a function or a class:
+                        // another declaration would replace it.
                         ";".to_owned()
                     } else if enums.contains(name) {
                         enumeration(name, block, declared.is_exported)
