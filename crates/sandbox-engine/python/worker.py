@@ -79,21 +79,23 @@ class Channel:
 
 
 class Output(io.TextIOWrapper):
-    """`sys.stdout` or `sys.stderr`. The two are pipes of their own, so whoever writes to one after the other waits until
-    the engine has read that, and knows what came first."""
+    """`sys.stdout` or `sys.stderr`. The two are pipes of their own, so what is written to one of them waits until the
+    engine has read the other one, and knows what came first. Children have both, and wait for nothing."""
 
-    latest = None
+    latest = None  # The stream that was written to last.
+    is_shared = False  # Whether children may have written since.
 
     def __init__(self, number):
         raw = io.FileIO(number, 'w', closefd=False)
         super().__init__(io.BufferedWriter(raw), 'utf-8', 'sandbox.replace', None, True)
         self.mode = 'w'
+        self._other = 3 - number
 
     def write(self, text):
-        if Output.latest is not self and interrupts.open:
+        if interrupts.open and (Output.latest is not self or Output.is_shared):
             latest, Output.latest = Output.latest, self
-            if latest is not None:
-                in_order(latest)
+            if latest is not None or Output.is_shared:
+                in_order(latest, self._other)
         return super().write(text)
 
 
@@ -126,16 +128,61 @@ class Interrupts:
                 pass
 
 
-def in_order(latest):
-    """Has the engine read what `latest` and its children wrote. Only the main thread may ask: the answer is read from
-    the pipe that it reads requests from."""
-    if _thread.get_ident() != main_thread or os.getpid() != own_process:
+def in_order(latest, *outputs):
+    """Has the engine read `outputs` after `latest` was flushed. Only the main thread may ask for that: the reply is read
+    from the pipe that it reads requests from."""
+    if os.getpid() != own_process:
         return
     try:
-        latest.flush()
+        if latest is not None:
+            latest.flush()
     except (OSError, ValueError):
         return
-    with_interrupts_later(synchronize)
+    if _thread.get_ident() == main_thread and any(map(holds_bytes, outputs)):
+        with_interrupts_later(synchronize)
+
+
+def holds_bytes(output):
+    """Whether the engine has not read all of a pipe."""
+    try:
+        return from_library('fcntl').ioctl(output, 0x541B, bytes(4)) != bytes(4)  # FIONREAD
+    except ImportError:
+        return True
+    except OSError:
+        return False  # The program has put something else in its place.
+
+
+def child_follows():
+    """Has the engine read all that was written: a child may write to either output."""
+    if interrupts.open:
+        Output.is_shared = True
+        latest, Output.latest = Output.latest, None
+        in_order(latest, 1, 2)
+
+
+def watch_children():
+    """An audit hook would see every child, and would make `id` eight times as slow."""
+    os.register_at_fork(before=child_follows)
+    for module, name in (
+        (os, 'system'),
+        (os, 'posix_spawn'),
+        (os, 'posix_spawnp'),
+        (from_library('_posixsubprocess'), 'fork_exec'),  # Of `subprocess` and `multiprocessing`.
+        (sys.modules.get('subprocess'), '_fork_exec'),  # Where site-packages have imported it.
+    ):
+        start = getattr(module, name, None)
+        if start is not None:
+            setattr(module, name, after(child_follows, start))
+
+
+def after(first, work):
+    def both(*arguments, **options):
+        first()
+        return work(*arguments, **options)
+
+    both.__name__, both.__qualname__ = work.__name__, work.__qualname__
+    both.__doc__, both.__module__ = work.__doc__, work.__module__
+    return both
 
 
 def synchronize():
@@ -463,7 +510,7 @@ def execute(source, shows, variables):
     names, values = variables[::2], variables[1::2]
     before = [(name, os.environb.get(name)) for name in names]
     open_streams()
-    Output.latest = None
+    Output.latest, Output.is_shared = None, False
     os.environb.update(zip(names, values))
     error = guarded(source, shows)
     if os.getpid() != own_process:
@@ -531,6 +578,7 @@ linecache = from_library('linecache')
 cells, loop = Cells(), Loop()
 interrupts = Interrupts()
 interrupts.keep_out()
+watch_children()
 
 sys.modules['__main__'].__class__ = Main
 namespace = sys.modules['__main__'].__dict__

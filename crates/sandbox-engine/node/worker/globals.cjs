@@ -9,6 +9,7 @@ Object.defineProperty(process, 'stdin', { get: openInput, configurable: true, en
 Object.defineProperty(Error, 'prepareStackTrace', { value: formatStack, configurable: true, writable: true });
 process.execArgv = [];
 delete process._eval;
+attempt(watchChildren); // A future Node.js may have no bindings; then the outputs of children come when they come.
 
 // What the engine puts in the place of `import`, which nothing resolves in texts for the inspector.
 const filename = path.join(process.cwd(), FILE);

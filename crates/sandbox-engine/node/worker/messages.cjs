@@ -54,7 +54,8 @@ session.connect();
 // What runs, or was the last to run. `phase` is 'user' while code of the program may be on the stack, 'ours' while its end
 // is told, and 'idle'; `cut` says what has ended it.
 let run = { number: 0, phase: 'idle' };
-// The output that was written to last.
+// The output that was written to last; 0 before any was, and `ANY` if children may have written since.
+const ANY = -1;
 let latest = 0;
 // A message is being written, which no interrupt may cut in two; whether one has come meanwhile.
 let isHeld = false;

@@ -49,6 +49,47 @@ const inOrder = () => {
   while (Atomics.load(cells, 0) === before) Atomics.wait(cells, 0, before);
 };
 
+// A child has both outputs, and waits for nothing: what was written before it is read before it starts, and what it wrote
+// is read before what is written next. The bindings are replaced and not the functions over them, which would be in the
+// stacks of errors.
+const childFollows = () => {
+  if (run.phase === 'user' && latest !== 0) inOrder();
+  latest = ANY;
+};
+const childEnded = () => { latest = ANY; };
+const watchChildren = () => {
+  const { spawn_sync: sync, process_wrap: { Process } } = bindings('spawn_sync', 'process_wrap');
+  const { spawn: spawnSync } = sync;
+  sync.spawn = function spawn(...parameters) {
+    childFollows();
+    try {
+      return spawnSync.apply(this, parameters);
+    } finally {
+      childEnded();
+    }
+  };
+  const { spawn } = Process.prototype;
+  Process.prototype.spawn = function (...parameters) {
+    childFollows();
+    const { close } = this;
+    this.close = function (...rest) {
+      childEnded();
+      return close.apply(this, rest);
+    };
+    return spawn.apply(this, parameters);
+  };
+};
+
+// Those of Node.js's own modules, without the warning that each use of `process.binding` is.
+const bindings = (...names) => {
+  const { noDeprecation } = process;
+  process.noDeprecation = true;
+  const found = Object.fromEntries(names.map((name) => [name, process.binding(name)]));
+  if (noDeprecation === undefined) delete process.noDeprecation;
+  else process.noDeprecation = noDeprecation;
+  return found;
+};
+
 // At its end for every execution anew.
 let input = null;
 const openInput = () => {

@@ -41,7 +41,7 @@ fn other_address() -> Option<IpAddr> {
 
 /// Has a sandbox connect to an address, and returns what it read.
 async fn read_from(machine: &Machine, sandbox: &Sandbox, address: &str, port: u16) -> String {
-    let read = format!("timeout 5 bash -c 'cat < /dev/tcp/{address}/{port}' 2>/dev/null; true");
+    let read = format!("timeout 60 bash -c 'cat < /dev/tcp/{address}/{port}' 2>/dev/null; true");
     machine.run(sandbox, &read).await
 }
 

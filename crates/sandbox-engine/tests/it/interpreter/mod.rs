@@ -1,6 +1,7 @@
 //! Interpreter contexts.
 
 mod javascript;
+mod order;
 mod pieces;
 mod python;
 mod spare;

@@ -63,7 +63,7 @@ async fn a_run_reaches_other_addresses_and_not_the_loopback_interface() {
     }
     check_way_out().await.unwrap();
     let read = async |address: &str, port: u16| {
-        let command = format!("(timeout 5 cat < /dev/tcp/{address}/{port}) 2>/dev/null; true");
+        let command = format!("(timeout 60 cat < /dev/tcp/{address}/{port}) 2>/dev/null; true");
         text(&machine.run(&with_way_out(), &command).await)
     };
     let local = listener([127, 0, 0, 1].into());
