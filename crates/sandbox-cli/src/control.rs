@@ -6,7 +6,7 @@ use sandbox_process::{Process, SandboxState, Sandboxes};
 
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::interrupt::interrupted;
+use crate::interrupt::or_interrupted;
 use crate::target::runtime;
 
 /// Runs `work` with the control plane that the environment names, or else the one of this machine.
@@ -16,10 +16,7 @@ where
 {
     runtime()?.block_on(async {
         let sandboxes = Sandboxes::from_env().map_err(CliError::Control)?;
-        tokio::select! {
-            result = work(sandboxes) => result,
-            exit = interrupted() => exit,
-        }
+        or_interrupted(work(sandboxes), |exit| exit).await
     })
 }
 

@@ -64,9 +64,19 @@ fn step(count: u32) -> Step {
     }
 }
 
-/// Resolves when the keyboard, the terminal's end or another program ends this one.
-pub(crate) async fn interrupted() -> Result<Exit, CliError> {
-    Ok(Interrupts::listen()?.leave().await)
+/// Returns what `work` returns, or the exit code once the keyboard, the terminal's end or another program ends this one.
+///
+/// Listens before `work` is polled for the first time. What that shows may be what an interrupt
+/// waits for, and where SIGINT was ignored before, as in jobs of a script, it would be lost.
+pub(crate) async fn or_interrupted<T>(
+    work: impl Future<Output = Result<T, CliError>>,
+    left: impl FnOnce(Exit) -> T,
+) -> Result<T, CliError> {
+    let mut interrupts = Interrupts::listen()?;
+    tokio::select! {
+        result = work => result,
+        exit = interrupts.leave() => Ok(left(exit)),
+    }
 }
 
 const SIGHUP: i32 = SignalKind::hangup().as_raw_value();

@@ -14,7 +14,7 @@ use crate::background::Background;
 use crate::control;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::interrupt::interrupted;
+use crate::interrupt::or_interrupted;
 
 /// Runs `work` in the sandbox that `args` name, and ends an embedded one afterwards.
 ///
@@ -29,10 +29,7 @@ where
     F: Future<Output = Result<Exit, CliError>>,
 {
     with_watched_process(args, token, python, async |process| {
-        tokio::select! {
-            result = work(process) => result,
-            exit = interrupted() => exit,
-        }
+        or_interrupted(work(process), |exit| exit).await
     })
 }
 

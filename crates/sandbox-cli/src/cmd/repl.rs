@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::args::{FormatArgs, TargetArgs, one_of};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
-use crate::interrupt::{Interrupts, Step, interrupted};
+use crate::interrupt::{Interrupts, Step, or_interrupted};
 use crate::{chart, display, output, target, terminal};
 
 #[derive(Debug, Args)]
@@ -164,11 +165,12 @@ impl Repl<'_> {
 
     /// Runs a program to its end, and prints its outcome as one JSON object.
     async fn answer(&self, code: String) -> Result<Ended, CliError> {
-        let result = tokio::select! {
-            result = self.context.run(code) => result?,
-            exit = interrupted() => {
+        let run = async { Ok(ControlFlow::Continue(self.context.run(code).await?)) };
+        let result = match or_interrupted(run, ControlFlow::Break).await? {
+            ControlFlow::Continue(result) => result,
+            ControlFlow::Break(exit) => {
                 self.interrupt().await?;
-                return Ok(Ended::Left(exit?));
+                return Ok(Ended::Left(exit));
             }
         };
         let charts = chart::save(&result.charts, self.charts_dir, Path::new(NAME), 1)?;
