@@ -50,7 +50,8 @@
 //!   command empties `$_` before it expands anything, so that only a simple command could report it, which a trace
 //!   shows. `ZSH_EVAL_CONTEXT` and `funcstack` show the `eval`.
 //! * An error that ends a script ends its command alone, unless it is one of `set -e`: of syntax anywhere, of a special
-//!   builtin, an expansion or a read-only variable in dash and ash, of a read-only variable or `set -u` in zsh.
+//!   builtin, an expansion or a read-only variable in dash and ash, of a read-only variable in bash's POSIX mode, of a
+//!   read-only variable or `set -u` in zsh.
 //! * In zsh the user's first job is `%4`, since the commands around the text take numbers; `%%`, `%+`, `%name` and `$!`
 //!   are right. A function `preexec` is not called, as a script calls it; those of `preexec_functions` are, for our
 //!   lines.
