@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod api;
 mod attack;
 mod bench;
 mod codegen;
@@ -28,7 +29,6 @@ mod web;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-
 use sh::Result;
 
 const HELP: &str = include_str!("help.txt");
@@ -56,7 +56,7 @@ fn run() -> Result<ExitCode> {
         Some(Value(command)) => command.string()?,
         Some(other) => return Err(other.unexpected().into()),
     };
-    let (mut values, mut check) = (Vec::new(), false);
+    let (mut values, mut check, mut write) = (Vec::new(), false, false);
     let mut steps = test::Wanted::default();
     let mut judged = conformance::Wanted::default();
     let mut attacks = attack::Wanted::default();
@@ -64,6 +64,7 @@ fn run() -> Result<ExitCode> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("check") if command == "codegen" => check = true,
+            Long("write") if command == "api" => write = true,
             Long("list") if command == "test" => steps.list = true,
             Long("complete") if command == "test" => steps.complete = true,
             Long("missing") if command == "test" => steps.missing = true,
@@ -104,6 +105,7 @@ fn run() -> Result<ExitCode> {
         "dist" => dist::run()?,
         "web" => web::run()?,
         "tidy" => return tidy::run(),
+        "api" => api::run(write)?,
         "codegen" => codegen::run(check)?,
         "conformance" => return conformance::run(&judged),
         "attack" => attack::run(&attacks)?,

@@ -12,7 +12,9 @@ use crate::load::Load;
 use crate::python::Environment;
 use crate::sh::{self, Result};
 use crate::suite::Failure;
-use crate::{attack, instructions, programs, python, sdk, suite, system, tidy, typescript, web};
+use crate::{
+    api, attack, instructions, programs, python, sdk, suite, system, tidy, typescript, web,
+};
 
 /// What the command line asks for.
 #[derive(Debug, Default)]
@@ -117,6 +119,7 @@ fn builds(is_built: bool) -> Vec<Job<'static>> {
         doc.env("RUSTDOCFLAGS", "-D warnings");
         Ok(doc)
     }));
+    jobs.push(Job::build("api", || Ok(api::command())));
     jobs
 }
 
@@ -210,7 +213,7 @@ fn charts(tally: &mut Tally<'_>) -> Vec<Job<'static>> {
 const PYTHON_TESTS: &str = "crates/sandbox-engine/python/tests";
 
 /// Programs whose documentation is not that of a library with the same name.
-const PROGRAMS: [&str; 4] = ["drops", "sandbox", "xtask", "xtask-codegen"];
+const PROGRAMS: [&str; 5] = ["drops", "sandbox", "xtask", "xtask-api", "xtask-codegen"];
 
 /// What makes clippy fail.
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];

@@ -7,7 +7,6 @@ mod limits;
 mod manifests;
 mod packages;
 mod sources;
-mod surface;
 mod tree;
 
 use std::fmt;
@@ -70,7 +69,6 @@ pub(crate) fn check() -> Result<()> {
     let mut findings = layers::check(&packages, &tree);
     findings.extend(manifests::check(&packages, &tree));
     findings.extend(sources::check(&tree));
-    findings.extend(surface::check(&tree));
     findings.extend(limits::check(&tree));
     if findings.is_empty() {
         return Ok(());
