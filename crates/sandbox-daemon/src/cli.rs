@@ -212,8 +212,10 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     let mut engine = Engine::builder()
         .limits(args.limits())
         .reap_orphans()
-        .warm(!args.no_warm)
         .environment(environment);
+    if args.no_warm {
+        engine = engine.cold();
+    }
     if let Some(isolation) = args.isolation() {
         engine = engine.isolation(isolation);
     }

@@ -1,5 +1,6 @@
 //! TLS connections.
 
+use std::error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
-use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
@@ -35,14 +36,14 @@ pub enum TlsError {
         /// The file that cannot be used.
         path: PathBuf,
         /// The error of the parser.
-        source: pem::Error,
+        source: Box<dyn error::Error + Send + Sync>,
     },
     /// The certificate and the key cannot be used.
     #[error("the certificate and its key cannot be used")]
-    Identity(#[source] rustls::Error),
+    Identity(#[source] Box<dyn error::Error + Send + Sync>),
     /// The authority that certifies clients cannot be used.
     #[error("the authority of the clients cannot be used")]
-    ClientAuthority(#[source] VerifierBuilderError),
+    ClientAuthority(#[source] Box<dyn error::Error + Send + Sync>),
 }
 
 impl Tls {
@@ -61,27 +62,28 @@ impl Tls {
         let key = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Pem {
             what: "a private key",
             path: key.to_owned(),
-            source,
+            source: source.into(),
         })?;
+        let identity = |error: rustls::Error| TlsError::Identity(error.into());
         let provider = Arc::new(ring::default_provider());
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(TlsError::Identity)?;
+            .map_err(identity)?;
         let config = match client_authority {
             None => config.with_no_client_auth(),
             Some(path) => {
                 let mut roots = RootCertStore::empty();
                 for authority in certificates(path)? {
-                    roots.add(authority).map_err(TlsError::Identity)?;
+                    roots.add(authority).map_err(identity)?;
                 }
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
-                config
-                    .with_client_cert_verifier(verifier.build().map_err(TlsError::ClientAuthority)?)
+                let verifier = verifier.build();
+                config.with_client_cert_verifier(
+                    verifier.map_err(|error| TlsError::ClientAuthority(error.into()))?,
+                )
             }
         };
-        let mut config = config
-            .with_single_cert(chain, key)
-            .map_err(TlsError::Identity)?;
+        let mut config = config.with_single_cert(chain, key).map_err(identity)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         if cfg!(feature = "grpc") {
             config.alpn_protocols.insert(0, b"h2".to_vec());
@@ -106,10 +108,10 @@ impl Tls {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let error = |source| TlsError::Pem {
+    let error = |source: pem::Error| TlsError::Pem {
         what: "a certificate",
         path: path.to_owned(),
-        source,
+        source: source.into(),
     };
     let all: Vec<_> = CertificateDer::pem_file_iter(path)
         .map_err(error)?

@@ -77,7 +77,7 @@ fn exec(bytes: usize, count: usize) {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let engine = Engine::builder().shell("/bin/sh").warm(false);
+        let engine = Engine::builder().shell("/bin/sh").cold();
         let engine = engine.spawner(Played { bytes }).build();
         let engine = engine.expect("an engine");
         for _ in 0..count {

@@ -80,7 +80,7 @@ async fn costs(engine: &Engine) {
 
 /// Alternates between an engine that may start a worker before it is needed, one that does not, and a bare start.
 async fn contexts(engine: &Engine) {
-    let cold = Engine::builder().warm(false).build().expect("an engine");
+    let cold = Engine::builder().cold().build().expect("an engine");
     let python = std::env::var_os("SANDBOX_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let mut times: [Vec<Duration>; 5] = Default::default();
     for _ in 0..ROUNDS_OF_CONTEXTS {

@@ -145,18 +145,18 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets whether a Python program may start as a fork of a pooled interpreter, and a JavaScript or TypeScript program in a
-    /// pooled process of Node.js, and an isolated process in a launcher that was started ahead, instead of a newly started one; all
-    /// behave the same. So does a context of Python, whose process may be started before it. Default: they may.
-    /// Costs nothing before the first program; then for Python some 10 MiB, and 70 MiB more after a program has drawn with
+    /// Starts everything in a newly started process. By default a Python program may start as a fork of a pooled interpreter, a
+    /// JavaScript or TypeScript program in a pooled process of Node.js, and an isolated process in a launcher that was started ahead;
+    /// all behave the same. So does a context of Python, whose process may be started before it.
+    /// The pool costs nothing before the first program; then for Python some 10 MiB, and 70 MiB more after a program has drawn with
     /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), and after an isolated run 1 MiB in two processes, for contexts 8 MiB, until idle for [`WARM_IDLE`](crate::limits::WARM_IDLE).
     ///
     /// A process that was started ahead is used only if what the kernel shows of a thread of this program is the same as when it was
     /// started. It does not show all: Landlock domains, memory policies, `prctl` settings without a line in `/proc`, keyrings. A host
-    /// program that restricts itself so must do it before it builds the engine, or call this with `false`.
+    /// program that restricts itself so must do it before it builds the engine, or call this.
     #[must_use]
-    pub fn warm(mut self, is_warm: bool) -> Self {
-        self.starts_cold = !is_warm;
+    pub fn cold(mut self) -> Self {
+        self.starts_cold = true;
         self
     }
 
@@ -181,7 +181,7 @@ impl EngineBuilder {
     /// Limits every run with these limits, each run by itself; a run may have lower ones. A session, a terminal and a context
     /// are runs as well. Default: none.
     ///
-    /// With any limit programs start cold: see [`warm`](Self::warm).
+    /// With any limit programs start cold: see [`cold`](Self::cold).
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

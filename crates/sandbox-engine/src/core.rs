@@ -3,7 +3,6 @@
 //! Each kind of thing to run (commands, programs, sessions, terminals, contexts) builds on this and is independent of the others.
 
 use std::borrow::Cow;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -129,26 +128,15 @@ impl Core {
         Ok(environment)
     }
 
-    /// Implements [`Engine::update_environment`](crate::Engine::update_environment).
-    pub(crate) fn update_environment(
+    /// Implements [`Engine::change_environment`](crate::Engine::change_environment).
+    pub(crate) fn change_environment<E>(
         &self,
-        set: &[(String, String)],
-        unset: &[String],
-        unset_value_prefix: Option<&str>,
-    ) -> Result<Environment, InvalidVariable> {
+        change: impl FnOnce(&mut Environment) -> Result<(), E>,
+    ) -> Result<Environment, E> {
         let mut current = self.current_environment();
         let mut environment = current.clone();
-        for name in unset {
-            environment.remove(name);
-        }
-        if let Some(prefix) = unset_value_prefix {
-            environment.retain(|name, value| {
-                let is_set = set.iter().any(|(other, _)| name == other.as_str());
-                is_set || !value.as_bytes().starts_with(prefix.as_bytes())
-            });
-        }
-        environment.set_all_checked(set)?;
-        *current = environment.clone();
+        change(&mut environment)?;
+        current.clone_from(&environment);
         Ok(environment)
     }
 

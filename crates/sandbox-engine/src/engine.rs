@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::code::{CodeError, Program, Programs};
 use crate::command::Command;
+use crate::containment::Containment;
 use crate::core::Core;
-use crate::environment::{Environment, InvalidVariable};
+use crate::environment::Environment;
 use crate::exec::{self, ExecError};
 use crate::interpreter::Contexts;
 use crate::isolation::{Isolation, IsolationError, Level};
@@ -242,35 +243,30 @@ impl Engine {
         self.parts.programs.run(program, options).await
     }
 
-    /// Changes the environment of what is started from now on, and returns it. First removes `unset`, and every variable
-    /// whose value begins with `unset_value_prefix` and whose name is not in `set`; then sets `set`.
+    /// Returns the environment of what is started from now on.
+    pub fn environment(&self) -> Environment {
+        self.parts.core.environment()
+    }
+
+    /// Changes the environment of what is started from now on, and returns the result. `change` is passed the current one. It
+    /// must not use the engine, which starts nothing meanwhile.
     ///
     /// # Errors
     ///
-    /// Returns [`InvalidVariable`] for one of `set`; then nothing is changed.
-    pub fn update_environment(
+    /// Returns the error of `change`; then nothing is changed.
+    pub fn change_environment<E>(
         &self,
-        set: &[(String, String)],
-        unset: &[String],
-        unset_value_prefix: Option<&str>,
-    ) -> Result<Environment, InvalidVariable> {
-        let core = &self.parts.core;
-        core.update_environment(set, unset, unset_value_prefix)
+        change: impl FnOnce(&mut Environment) -> Result<(), E>,
+    ) -> Result<Environment, E> {
+        self.parts.core.change_environment(change)
     }
 
-    /// Returns the method by which the processes of a run are found when it is to end, for display and metrics:
-    ///
-    /// - `"rlimit-tag"`: by a [`Tag`] that each of them carries, regardless of its parents, group and session. A
-    ///   process escapes only on purpose, by resetting that limit of its own, or by becoming another user's, which this
-    ///   process may not signal.
-    /// - `"process-tree"`: by group, session and living parents, since this system does not let processes be labeled (its
-    ///   hard limit on realtime CPU time is set, or it does not implement the limit). A process that has left the group and
-    ///   whose parents have ended escapes.
-    pub fn containment(&self) -> &'static str {
+    /// Returns the method by which the processes of a run are found when it is to end.
+    pub fn containment(&self) -> Containment {
         if self.parts.is_tagging {
-            "rlimit-tag"
+            Containment::Tag
         } else {
-            "process-tree"
+            Containment::Tree
         }
     }
 

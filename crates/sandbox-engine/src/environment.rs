@@ -95,7 +95,7 @@ impl Environment {
     }
 
     /// Retains only the variables for which `keep` returns true.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&OsStr, &OsStr) -> bool) {
+    pub fn retain(&mut self, mut keep: impl FnMut(&OsStr, &OsStr) -> bool) {
         self.0.retain(|name, value| keep(name, value));
     }
 

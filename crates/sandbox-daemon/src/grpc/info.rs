@@ -1,8 +1,8 @@
 //! Information about the daemon.
 
-use sandbox_engine::Engine;
 use sandbox_engine::code::Language;
 use sandbox_engine::interpreter::Contexts;
+use sandbox_engine::{Containment, Engine};
 use sandbox_wire::pb;
 use sandbox_wire::pb::info_service_server::InfoService;
 use tonic::{Request, Response, Status};
@@ -63,7 +63,7 @@ impl InfoService for Info {
             (None, Vec::new())
         };
         let mut capabilities = vec![pb::Capability::OutOfMemory.into()];
-        if self.engine.containment() == "rlimit-tag" {
+        if self.engine.containment() == Containment::Tag {
             capabilities.push(pb::Capability::WholeTree.into());
         }
         let home = home().map(|home| home.to_string_lossy().into_owned());
@@ -102,7 +102,7 @@ impl InfoService for Info {
             disk_total: metrics.disk_total,
             disk_used: metrics.disk_used,
             disk_free: metrics.disk_free,
-            containment: metrics.containment,
+            containment: metrics.containment.to_string(),
             time: convert::timestamp(metrics.at),
         }))
     }

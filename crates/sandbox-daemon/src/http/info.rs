@@ -110,7 +110,7 @@ pub(super) async fn metrics(call: Call) -> Responded {
         disk_total: metrics.disk_total,
         disk_used: metrics.disk_used,
         disk_free: metrics.disk_free,
-        containment: Some(metrics.containment),
+        containment: Some(metrics.containment.to_string()),
         timestamp: Some(humantime::format_rfc3339_millis(metrics.at).to_string()),
         timestamp_unix: since.and_then(|since| i64::try_from(since.as_secs()).ok()),
     };

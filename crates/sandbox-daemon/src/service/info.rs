@@ -1,10 +1,11 @@
 //! The daemon's version and environment, and the state of its machine.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use sandbox_engine::Engine;
+use sandbox_engine::{Containment, Engine, InvalidVariable};
 
 use super::Error;
 
@@ -16,17 +17,29 @@ pub(crate) fn home() -> Option<PathBuf> {
 /// The daemon's version, as it reports it.
 pub(crate) const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 
-/// Changes the environment of processes that start later, and returns the result.
+/// Changes the environment of processes that start later, and returns the result. First removes `unset`, and every variable whose
+/// value begins with `unset_value_prefix`, unless that is empty, and whose name is not in `set`; then sets `set`.
 pub(crate) fn change_env(
     engine: &Engine,
     set: &[(String, String)],
     unset: &[String],
     unset_value_prefix: &str,
 ) -> Result<BTreeMap<String, String>, Error> {
-    let prefix = Some(unset_value_prefix).filter(|prefix| !prefix.is_empty());
     let environment = engine
-        .update_environment(set, unset, prefix)
-        .map_err(|error| Error::bad(error.to_string()))?;
+        .change_environment(|environment| {
+            for name in unset {
+                environment.remove(name);
+            }
+            if !unset_value_prefix.is_empty() {
+                environment.retain(|name, value| {
+                    let is_set = set.iter().any(|(other, _)| name == other.as_str());
+                    is_set || !value.as_bytes().starts_with(unset_value_prefix.as_bytes())
+                });
+            }
+            let mut set = set.iter();
+            set.try_for_each(|(name, value)| environment.set_checked(name, value))
+        })
+        .map_err(|error: InvalidVariable| Error::bad(error.to_string()))?;
     let lossy = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
     Ok(environment
         .iter()
@@ -43,7 +56,7 @@ pub(crate) struct Metrics {
     pub(crate) disk_used: Option<u64>,
     pub(crate) disk_free: Option<u64>,
     /// The mechanism that finds the processes of a run.
-    pub(crate) containment: String,
+    pub(crate) containment: Containment,
     pub(crate) at: SystemTime,
 }
 
@@ -64,7 +77,7 @@ impl Metrics {
             disk_total: bytes(|disk| disk.f_blocks),
             disk_used: bytes(|disk| disk.f_blocks.saturating_sub(disk.f_bfree)),
             disk_free: bytes(|disk| disk.f_bavail),
-            containment: engine.containment().to_owned(),
+            containment: engine.containment(),
             at: SystemTime::now(),
         }
     }

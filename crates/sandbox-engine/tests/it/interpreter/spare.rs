@@ -177,7 +177,7 @@ async fn a_worker_that_dies_or_stops_costs_only_time() {
 
 #[tokio::test]
 async fn an_engine_that_starts_cold_has_no_worker_that_waits() {
-    let engine = builder().warm(false).build().unwrap();
+    let engine = builder().cold().build().unwrap();
     for _ in 0..2 {
         let context = make(&engine, Language::Python).await;
         run(&context, "1").await;

@@ -78,7 +78,7 @@ async fn a_launcher_that_ends_without_a_verdict_is_no_run() {
         return;
     }
     let engine = Engine::builder().shell("/bin/bash").spawner(Silent);
-    let engine = engine.warm(false).build().unwrap();
+    let engine = engine.cold().build().unwrap();
     let probed = engine.probe_isolation(&Isolation::strict()).await;
     assert!(
         matches!(probed, Err(IsolationError::NoVerdict)),

@@ -26,7 +26,7 @@ impl Spawner for Stuck {
 #[tokio::test(start_paused = true)]
 async fn a_process_that_is_not_started_is_not_waited_for_without_end() {
     let engine = Engine::builder().spawner(Stuck).shell("/bin/sh");
-    let engine = engine.warm(false).build().unwrap();
+    let engine = engine.cold().build().unwrap();
     let check = |refused: bool, began: Instant| {
         assert!(refused);
         assert_eq!(began.elapsed().as_secs(), SPAWN.as_secs());

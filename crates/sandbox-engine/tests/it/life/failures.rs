@@ -32,7 +32,7 @@ impl Failing {
         environment.set("HOME", "/nonexistent");
         let engine = Engine::builder().spawner(self.clone()).shell(shell);
         let engine = engine.environment(environment);
-        engine.warm(false).build().unwrap()
+        engine.cold().build().unwrap()
     }
 
     /// Fails the tasks of what was started so far.

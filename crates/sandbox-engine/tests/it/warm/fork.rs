@@ -124,8 +124,8 @@ async fn whatever_is_asked_for_that_a_server_has_not_starts_cold() {
     let outcome = run(&pair.warm, &format!("import os; os.getppid(){PARENT}")).await;
     assert!(!is_forked(&outcome));
     // Another environment is another server.
-    let set = [("SANDBOX_TEST".to_owned(), "1".to_owned())];
-    pair.warm.update_environment(&set, &[], None).unwrap();
+    let set = |environment: &mut Environment| environment.set_checked("SANDBOX_TEST", "1");
+    pair.warm.change_environment(set).unwrap();
     let code = format!("import os; print(os.environ['SANDBOX_TEST']){PARENT}");
     assert!(!is_forked(&run(&pair.warm, &code).await));
     until_forked(&pair.warm, "import os; assert os.environ['SANDBOX_TEST']").await;

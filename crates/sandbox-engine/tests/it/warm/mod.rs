@@ -99,11 +99,9 @@ impl Pair {
         for (name, content) in FILES {
             std::fs::write(directory.path().join(name), content).unwrap();
         }
-        let engine = |is_warm| {
-            let builder = Engine::builder().work_dir(directory.path()).warm(is_warm);
-            set(builder).build().unwrap()
-        };
-        let (cold, warm) = (engine(false), engine(true));
+        let engine = || Engine::builder().work_dir(directory.path());
+        let build = |builder| set(builder).build().unwrap();
+        let (cold, warm) = (build(engine().cold()), build(engine()));
         Self {
             directory,
             cold,

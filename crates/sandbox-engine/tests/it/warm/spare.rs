@@ -161,8 +161,8 @@ async fn another_environment_or_kind_of_output_is_another_spare() {
     let pair = Pair::new();
     let code = "console.log(process.env.SANDBOX_TEST)";
     pair.spare().await;
-    let set = [("SANDBOX_TEST".to_owned(), "1".to_owned())];
-    pair.warm.update_environment(&set, &[], None).unwrap();
+    let set = |environment: &mut Environment| environment.set_checked("SANDBOX_TEST", "1");
+    pair.warm.change_environment(set).unwrap();
     let (_, outcome) = pair.takes(javascript(code), split()).await;
     assert_eq!(text(&outcome), "1\n");
     let (is_taken, outcome) = pair.takes(javascript(code), split()).await;

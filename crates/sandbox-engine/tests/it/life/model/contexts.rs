@@ -37,7 +37,7 @@ async fn run(choices: &mut Choices) {
         .shell("/bin/sh")
         // It is not executed, but must be there.
         .python(std::env::current_exe().unwrap());
-    let engine = engine.warm(false).build().unwrap();
+    let engine = engine.cold().build().unwrap();
     let context = engine
         .contexts()
         .create(Language::Python, ContextOptions::default())

@@ -29,7 +29,7 @@ async fn run(choices: &mut Choices) {
     use Happening::{Exit, Failure, Output, Settle, Shutdown, TimeLimit};
     let stage = Stage::default();
     let engine = Engine::builder().spawner(stage.clone()).shell("/bin/sh");
-    let engine = engine.warm(false).build().unwrap();
+    let engine = engine.cold().build().unwrap();
     let options = RunOptions {
         timeout: Some(LIMIT),
         ..RunOptions::default()

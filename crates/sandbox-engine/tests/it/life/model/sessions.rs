@@ -98,7 +98,7 @@ impl World {
     async fn new(start: Start) -> Self {
         let stage = Stage::default();
         let engine = Engine::builder().spawner(stage.clone()).shell("/played/sh");
-        let engine = engine.warm(false).build().unwrap();
+        let engine = engine.cold().build().unwrap();
         let create = tokio::spawn({
             let engine = engine.clone();
             async move {

@@ -25,7 +25,7 @@ async fn run(choices: &mut Choices) {
     use Happening::{Deletion, Exit, Failure, Output, Resizing, Settle, Shutdown, Typing};
     let stage = Stage::default();
     let engine = Engine::builder().spawner(stage.clone()).shell("/bin/sh");
-    let engine = engine.warm(false).build().unwrap();
+    let engine = engine.cold().build().unwrap();
     let pty = engine
         .ptys()
         .create("t", PtyOptions::default())
