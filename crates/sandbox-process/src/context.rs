@@ -1,6 +1,6 @@
 //! Stateful interpreter contexts.
 
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, IntoFuture};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use sandbox_transport::{
 };
 
 use crate::client::{Client, directory};
+use crate::next::next;
 use crate::outcome::{ExecutionError, Outcome};
 use crate::running::missing_end;
 
@@ -306,7 +307,7 @@ impl RunningCode {
     /// Returns what the daemon refused (see [`RunCode`]), and an error of kind [`Closed`](crate::ErrorKind::Closed) or
     /// [`Protocol`](crate::ErrorKind::Protocol) if the connection ended before the code did.
     pub async fn next(&mut self) -> Option<Result<InterpreterEvent, Error>> {
-        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+        next(self).await
     }
 
     /// Waits for the end of the code, and returns its outcome with what was not read by [`next`](Self::next) before.
@@ -372,7 +373,7 @@ impl RunningCode {
     fn outcome(&mut self) -> Result<Outcome, Error> {
         let end = self.end.clone().ok_or_else(missing_end)?;
         let shown = std::mem::take(&mut self.shown);
-        let output = std::mem::take(&mut self.output).output(true);
+        let output = std::mem::take(&mut self.output).output();
         let known = end
             .termination
             .filter(|ended| *ended != Termination::Unknown);

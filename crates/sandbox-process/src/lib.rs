@@ -94,6 +94,7 @@ mod io;
 mod kill;
 #[cfg(feature = "embedded")]
 mod local;
+mod next;
 mod outcome;
 mod process;
 mod pty;

@@ -1,6 +1,5 @@
 //! A connection to a terminal.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,6 +12,7 @@ use sandbox_transport::{
 
 use crate::client::{Client, invalid};
 use crate::io::{InputWriter, OutputReader};
+use crate::next::next;
 
 /// A connection to a terminal: a handle by which it is read and typed into.
 ///
@@ -157,7 +157,7 @@ impl PtyHandle {
     /// Returns an error of kind [`Closed`](crate::ErrorKind::Closed) or [`Protocol`](crate::ErrorKind::Protocol) if the connection
     /// was cut.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        while let Some(event) = poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await {
+        while let Some(event) = next(self).await {
             if let PtyEvent::Output { bytes } = event? {
                 return Ok(Some(bytes));
             }

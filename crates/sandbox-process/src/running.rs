@@ -1,6 +1,5 @@
 //! A command that runs.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,6 +15,7 @@ use sandbox_transport::{
 use crate::client::Client;
 use crate::io::{InputWriter, OutputReader, gap};
 use crate::kill::KillOnDrop;
+use crate::next::next;
 use crate::outcome::Outcome;
 
 /// A command that runs: a handle by which its output is read, and by which it is sent input and signals.
@@ -119,7 +119,7 @@ impl Running {
     /// Returns an error of kind [`Closed`](ErrorKind::Closed) or [`Protocol`](ErrorKind::Protocol) if the connection ended before
     /// the command did; what became of the command is not known then.
     pub async fn next(&mut self) -> Option<Result<ExecEvent, Error>> {
-        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+        next(self).await
     }
 
     /// Waits for the command's end, and returns its outcome with the output that was not read by [`next`](Self::next) before.
@@ -145,7 +145,7 @@ impl Running {
         }
         let end = self.end.clone().ok_or_else(missing_end)?;
         let output = std::mem::take(&mut self.output);
-        Ok(Outcome::new(output.output(true), end).with_usage(self.usage))
+        Ok(Outcome::new(output.output(), end).with_usage(self.usage))
     }
 
     /// Passes the output to `on_output` as it arrives, until the command's end, and returns how it ended. The next piece is read

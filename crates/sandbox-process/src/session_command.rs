@@ -267,7 +267,7 @@ pub(crate) async fn collect(mut log: LogStream) -> Result<CommandOutput, Error> 
             _ => {}
         }
     }
-    Ok(output.output(true))
+    Ok(output.output())
 }
 
 /// Passes a log to `on_output` as it is written, to its end.

@@ -18,8 +18,8 @@ use crate::model::{CommandOutput, Truncation};
 /// let mut output = Collected::new();
 /// output.push(Channel::Stdout, b"out\n");
 /// output.push(Channel::Stderr, b"err\n");
-/// assert_eq!(output.output(false).combined, "out\nerr\n");
-/// assert_eq!(output.output(true).stderr.unwrap(), "err\n");
+/// assert_eq!(output.combined().combined, "out\nerr\n");
+/// assert_eq!(output.output().stderr.unwrap(), "err\n");
 /// ```
 #[derive(Debug)]
 pub struct Collected(BoundedLog);
@@ -46,15 +46,24 @@ impl Collected {
         self.0.skip(length);
     }
 
-    /// Returns the output, with a line in place of what is missing.
-    ///
-    /// [`stdout`](CommandOutput::stdout) and [`stderr`](CommandOutput::stderr) are present if `is_split`.
-    pub fn output(&self, is_split: bool) -> CommandOutput {
-        let of = |channel| is_split.then(|| self.0.with_notice(Some(channel)).into());
+    /// Returns the output, together and of each channel, with a line in place of what is missing.
+    pub fn output(&self) -> CommandOutput {
+        let of = |channel| Some(self.0.with_notice(Some(channel)).into());
         CommandOutput {
             combined: self.0.with_notice(None).into(),
             stdout: of(Channel::Stdout),
             stderr: of(Channel::Stderr),
+            truncation: self.truncation(),
+        }
+    }
+
+    /// Returns the output without that of each channel: [`stdout`](CommandOutput::stdout) and [`stderr`](CommandOutput::stderr)
+    /// are `None`.
+    pub fn combined(&self) -> CommandOutput {
+        CommandOutput {
+            combined: self.0.with_notice(None).into(),
+            stdout: None,
+            stderr: None,
             truncation: self.truncation(),
         }
     }
@@ -93,7 +102,7 @@ mod tests {
             log.push(Channel::Stdout, &piece);
         }
         log.push(Channel::Stderr, b" end");
-        let output = log.output(true);
+        let output = log.output();
         let text = output.text();
         assert!(text.starts_with("begin x") && text.ends_with("x end"));
         assert!(output.stderr.unwrap().ends_with(b" end"));

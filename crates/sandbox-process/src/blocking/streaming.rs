@@ -1,14 +1,13 @@
 //! Streams, readers and writers whose users wait.
 
-use std::future::poll_fn;
 use std::io::{self, Read, Write};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_core::Stream;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::waiting::Waiter;
+use crate::next::next;
 
 /// A stream, reader or writer whose users wait.
 ///
@@ -61,8 +60,7 @@ impl<S: Stream + Unpin> Iterator for Streaming<S> {
 
     fn next(&mut self) -> Option<S::Item> {
         let (stream, waiter) = self.parts();
-        let next = poll_fn(|context| Pin::new(&mut *stream).poll_next(context));
-        waiter.block_on(next)
+        waiter.block_on(next(stream))
     }
 }
 

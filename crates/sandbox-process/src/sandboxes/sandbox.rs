@@ -142,7 +142,7 @@ impl Sandbox {
     ///
     /// Those of [`start`](Self::start).
     pub async fn stop(&self) -> Result<(), Error> {
-        let info = self.control.stop(&self.id, false).await?;
+        let info = self.control.stop(&self.id).await?;
         self.settle(info, SandboxState::Stopped).await
     }
 
@@ -156,7 +156,7 @@ impl Sandbox {
     ///
     /// Those of [`start`](Self::start).
     pub async fn kill(&self) -> Result<(), Error> {
-        let info = self.control.stop(&self.id, true).await?;
+        let info = self.control.kill(&self.id).await?;
         self.settle(info, SandboxState::Stopped).await
     }
 

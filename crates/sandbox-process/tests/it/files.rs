@@ -75,7 +75,8 @@ impl ProcessApi for Memory {
     }
 
     fn capabilities(&self) -> ApiFuture<'_, Capabilities> {
-        let capabilities = Capabilities::new("v1", self.archive.is_some());
+        let mut capabilities = Capabilities::new("v1");
+        capabilities.extensions = self.archive.is_some();
         Box::pin(std::future::ready(Ok(capabilities)))
     }
 

@@ -28,7 +28,8 @@ pub(super) async fn capabilities(transport: &GrpcTransport) -> Result<Capabiliti
             limits: { info.limit_support.into_iter() }
                 .filter_map(resources::limit_support)
                 .collect(),
-            ..Capabilities::new(info.version, true)
+            extensions: true,
+            ..Capabilities::new(info.version)
         })
     };
     let known = transport.inner.capabilities.get_or_try_init(ask);

@@ -104,7 +104,11 @@ impl Gathered {
 
     /// Returns the output of a command or program.
     pub(super) fn output(&self, is_split: bool) -> CommandOutput {
-        self.output.output(is_split)
+        if is_split {
+            self.output.output()
+        } else {
+            self.output.combined()
+        }
     }
 
     /// Returns the output of a session's command.

@@ -343,7 +343,8 @@ impl HttpTransport {
             limits: { received.limits.into_iter() }
                 .filter_map(resources::limit_support)
                 .collect(),
-            ..Capabilities::new(received.version, extensions)
+            extensions,
+            ..Capabilities::new(received.version)
         })
     }
 }

@@ -20,11 +20,11 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Creates the capabilities of a daemon of this version.
-    pub fn new(version: impl Into<String>, extensions: bool) -> Self {
+    /// Creates the capabilities of a daemon of this version, without extensions.
+    pub fn new(version: impl Into<String>) -> Self {
         Self {
             version: version.into(),
-            extensions,
+            extensions: false,
             isolation: None,
             limits: Vec::new(),
         }

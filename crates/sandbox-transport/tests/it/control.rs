@@ -49,8 +49,8 @@ async fn every_operation_has_its_route() {
     assert_eq!((&*created.id, created.state), ("i", SandboxState::Started));
     client.get("a/b").await.unwrap();
     client.start("web").await.unwrap();
-    client.stop("web", false).await.unwrap();
-    client.stop("web", true).await.unwrap();
+    client.stop("web").await.unwrap();
+    client.kill("web").await.unwrap();
     client.pause("web").await.unwrap();
     client.delete("web").await.unwrap();
     client.set_labels("web", labels).await.unwrap();

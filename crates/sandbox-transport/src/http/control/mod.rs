@@ -160,7 +160,7 @@ impl ControlPlane {
         self.change(&[sandbox, "start"]).await
     }
 
-    /// Ends all processes of a sandbox, by SIGKILL if `force` is set; its files remain.
+    /// Ends all processes of a sandbox; its files remain.
     ///
     /// # Cancel safety
     ///
@@ -169,11 +169,22 @@ impl ControlPlane {
     /// # Errors
     ///
     /// Those of [`ControlPlane`].
-    pub async fn stop(&self, sandbox: &str, force: bool) -> Result<SandboxInfo, Error> {
+    pub async fn stop(&self, sandbox: &str) -> Result<SandboxInfo, Error> {
+        self.change(&[sandbox, "stop"]).await
+    }
+
+    /// Kills all processes of a sandbox; its files remain.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped after it was polled, the change may or may not be made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ControlPlane`].
+    pub async fn kill(&self, sandbox: &str) -> Result<SandboxInfo, Error> {
         let mut route = path(&["sandbox", sandbox, "stop"])?;
-        if force {
-            add_query(&mut route, "force", "true");
-        }
+        add_query(&mut route, "force", "true");
         let call = Call::post(route).effect(Effect::Idempotent);
         self.sandbox(call.deadline(SANDBOX_RESPONSE_TIMEOUT)).await
     }
