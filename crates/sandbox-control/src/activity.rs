@@ -1,12 +1,13 @@
 //! When each sandbox was used last.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use sandbox_provider::SandboxId;
 
 use crate::clock::Clock;
+use crate::sync::lock;
 
 /// The last use of each sandbox. A request counts from its begin to the end of its response, and a tunnel as long as it is open; what runs
 /// in a sandbox without a client does not count.
@@ -119,7 +120,7 @@ impl Activity {
     }
 
     fn uses(&self) -> MutexGuard<'_, HashMap<SandboxId, Use>> {
-        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.uses)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use sandbox_provider::SandboxId;
@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::limits::{CREATE_KEY_AGE, CREATE_KEYS};
+use crate::sync::lock;
 
 /// The keys of requests that were made, or are being made.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Keys {
     pub(crate) fn enter(&self, key: &str, request: &str) -> Result<Created, ApiError> {
         let now = self.clock.now();
         let hash = self.hasher.hash_one(request);
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.entries);
         entries.retain(|_, entry| entry.begun + CREATE_KEY_AGE > now);
         if let Some(entry) = entries.get(key) {
             return if entry.hash == hash {

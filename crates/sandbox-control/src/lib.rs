@@ -39,6 +39,7 @@ mod router;
 mod server;
 mod shared;
 mod signing;
+mod sync;
 mod tickets;
 mod timers;
 mod toolbox;

@@ -3,7 +3,7 @@
 //! A browser sets no headers of a WebSocket, and a URL is no place for the key: it is logged, and stays in the history. A ticket is
 //! requested with the key and offered as a subprotocol. It opens one WebSocket of one sandbox, within some seconds.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use http::{HeaderMap, HeaderValue, header};
 use sandbox_provider::SandboxId;
@@ -11,6 +11,7 @@ use sandbox_provider::SandboxId;
 use crate::clock::Clock;
 use crate::expiring::Expiring;
 use crate::limits::{TICKET_AGE, TICKETS};
+use crate::sync::lock;
 
 /// The tickets that were not used yet.
 #[derive(Debug)]
@@ -30,14 +31,14 @@ impl Tickets {
     /// Returns a ticket for a sandbox; `None` if too many are valid.
     pub(crate) fn issue(&self, id: &SandboxId) -> Option<String> {
         let now = self.clock.now();
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.entries);
         entries.issue(now, TICKET_AGE, id.clone())
     }
 
     /// Returns the sandbox of a ticket that is valid, and invalidates it.
     pub(crate) fn redeem(&self, ticket: &str) -> Option<SandboxId> {
         let now = self.clock.now();
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.entries);
         entries.remove(now, ticket)
     }
 }

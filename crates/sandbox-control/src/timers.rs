@@ -9,7 +9,7 @@
 //! the server begins are from their dates.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use sandbox_provider::{Sandbox, SandboxId, State};
@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
 use crate::limits::AUTOMATIC;
+use crate::sync::lock;
 
 /// The deadlines of all sandboxes.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl Timers {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 

@@ -66,6 +66,7 @@ mod service;
 #[cfg(feature = "cli")]
 mod settings;
 mod slots;
+mod sync;
 #[cfg(feature = "tls")]
 mod tls;
 mod token;

@@ -146,6 +146,8 @@ impl Server {
     /// Serves requests until `shutdown` resolves, and then shuts down gracefully: no new connections, the end of streams that
     /// follow a log, a grace period for pending requests, TERM and KILL for processes that still run, their responses, the end.
     ///
+    /// There is no error to return: a connection that cannot be accepted is logged, and the next one is served.
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future closes the listener immediately. Connections and processes run on to their own ends.

@@ -8,13 +8,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 
 use crate::limits::UNADMITTED_SHARE;
+use crate::sync::lock;
 
 /// All slots of a server.
 #[derive(Debug, Clone)]
@@ -122,8 +123,7 @@ impl Slots {
     }
 
     fn unadmitted(&self) -> MutexGuard<'_, Unadmitted> {
-        let unadmitted = self.0.unadmitted.lock();
-        unadmitted.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.unadmitted)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The blocks of memory that outputs are read into.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 
 use crate::limits::POOLED_BLOCKS;
+use crate::sync::lock;
 use crate::sys::Mapping;
 
 /// A block of memory to read into; all blocks have the same size. When dropped, it is reused or returned to the kernel, so
@@ -89,7 +90,7 @@ impl Drop for Block {
 }
 
 fn free() -> MutexGuard<'static, Vec<Mapping>> {
-    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&FREE)
 }
 
 /// The size of a block in bytes: what a pipe holds.

@@ -1,7 +1,7 @@
 //! A command, running or queued: its output, its input and its end.
 
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use crate::isolation::Level;
 use crate::limits::{INPUT_BYTES, RESPONSE};
 use crate::record::{Record, WeakRecord};
 use crate::resources::Usage;
+use crate::sync::lock;
 use crate::terminal::PtySize;
 use crate::termination::Termination;
 
@@ -58,7 +59,7 @@ struct Inner {
 
 impl Inner {
     fn size(&self) -> Option<PtySize> {
-        *self.size.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.size)
     }
 
     fn set_running(&self) {
@@ -436,11 +437,7 @@ impl Supervised {
     }
 
     pub(crate) fn set_size(&self, size: PtySize) {
-        let mut known = self
-            .inner
-            .size
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.inner.size);
         *known = Some(size);
     }
 

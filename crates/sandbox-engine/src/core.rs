@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::environment::{Environment, InvalidVariable};
 use crate::isolation::Isolation;
@@ -13,6 +13,7 @@ use crate::record::Store;
 use crate::run::RunOptions;
 use crate::runtimes::{Executable, Runtime, RuntimeError, Runtimes};
 use crate::shell::Shell;
+use crate::sync::lock;
 #[cfg(feature = "typescript")]
 use crate::translator::Translators;
 
@@ -141,7 +142,6 @@ impl Core {
     }
 
     fn current_environment(&self) -> MutexGuard<'_, Environment> {
-        let environment = &self.environment;
-        environment.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.environment)
     }
 }

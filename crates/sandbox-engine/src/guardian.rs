@@ -8,7 +8,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -19,6 +19,7 @@ use rustix::process::{
 
 use crate::limits::KILL_WAIT;
 use crate::reaper;
+use crate::sync::lock;
 use crate::sys;
 use crate::tag::Instance;
 
@@ -48,7 +49,7 @@ impl Guardian {
 
     /// Starts the guardian, unless it is running: a program of a run may have killed it.
     pub(crate) fn ensure(&self) -> io::Result<()> {
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut process = lock(&self.process);
         if process.as_ref().is_some_and(Process::is_alive) {
             return Ok(());
         }
@@ -59,7 +60,7 @@ impl Guardian {
 
     /// Returns the guardian's process id, if it was started.
     pub(crate) fn pid(&self) -> Option<u32> {
-        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = lock(&self.process);
         process.as_ref().map(Process::number)
     }
 }

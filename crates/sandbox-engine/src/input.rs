@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::{Buf, Bytes};
 use thiserror::Error;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
+
+use crate::sync::lock;
 
 /// The input of one process, written as the process reads it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -260,7 +262,7 @@ const PIECE_COST: usize = 64;
 
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -122,7 +122,7 @@ impl Launcher {
     }
 
     /// Returns the absolute working directory for `cwd`.
-    pub(crate) fn place(&self, cwd: Option<&Path>) -> PathBuf {
+    pub(crate) fn resolve_cwd(&self, cwd: Option<&Path>) -> PathBuf {
         match cwd {
             Some(cwd) => self.work_dir.join(cwd),
             None => self.work_dir.clone(),
@@ -204,7 +204,7 @@ impl Launcher {
         }
     }
 
-    pub(crate) fn spawner_handle(&self) -> Arc<dyn Spawner> {
+    pub(crate) fn spawner(&self) -> Arc<dyn Spawner> {
         Arc::clone(&self.spawner)
     }
 
@@ -363,7 +363,7 @@ impl Launcher {
         options: &RunOptions,
         console: Option<&Console>,
     ) -> (Arc<dyn Spawner>, SpawnSpec) {
-        let cwd = self.place(options.cwd.as_deref());
+        let cwd = self.resolve_cwd(options.cwd.as_deref());
         set_pwd(&mut program.env, &cwd);
         if console.is_some() {
             terminal::adapt(&mut program.env, &options.env);
@@ -382,7 +382,7 @@ impl Launcher {
             },
             limits: SpawnLimits::default(),
         };
-        let spawner = program.spawner.unwrap_or_else(|| self.spawner_handle());
+        let spawner = program.spawner.unwrap_or_else(|| self.spawner());
         (spawner, spec)
     }
 

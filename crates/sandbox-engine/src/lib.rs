@@ -74,6 +74,7 @@ mod shell;
 pub mod spawner;
 mod state;
 mod supervise;
+mod sync;
 mod sys;
 mod tag;
 mod terminal;

@@ -249,7 +249,7 @@ impl Outputs {
             }
         }
         if let Some(record) = self.record() {
-            record.settle();
+            record.move_to_file();
         }
     }
 

@@ -9,13 +9,14 @@
 use std::collections::HashSet;
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitpid};
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::sync::lock;
 use crate::sys::{self, Birth};
 
 /// The children that this process started itself and has not reaped yet.
@@ -36,7 +37,7 @@ static REVEALED: Notify = Notify::const_new();
 /// forever. A child that ends immediately is not taken for an orphan: it is among those that are being started.
 fn own_children() -> MutexGuard<'static, OwnChildren> {
     static CHILDREN: LazyLock<Mutex<OwnChildren>> = LazyLock::new(Mutex::default);
-    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&CHILDREN)
 }
 
 impl OwnChildren {

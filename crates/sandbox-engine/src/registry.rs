@@ -1,11 +1,12 @@
 //! A registry of an engine's objects of one kind, by id.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use uuid::Uuid;
 
 use crate::limits::ID_BYTES;
+use crate::sync::lock;
 
 /// A handle of an object that has an id while it is listed.
 pub(crate) trait Entry: Clone {
@@ -90,7 +91,7 @@ impl<T> Registry<T> {
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries<T>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.entries)
     }
 }
 

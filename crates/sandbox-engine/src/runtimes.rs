@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use thiserror::Error;
 
@@ -17,6 +17,7 @@ use crate::offload::file_calls;
 use crate::run::{OutputMode, RunError, RunOptions};
 use crate::shell::{is_executable, search_path};
 use crate::spawner::SpawnError;
+use crate::sync::lock;
 use crate::termination::Termination;
 use crate::warm::Version;
 
@@ -206,7 +207,7 @@ impl Runtimes {
         // Cloned out of the lock, which must not be held during file calls. Two callers may run the
         // shim at the same time; both get the same executable.
         let known = {
-            let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+            let resolved = lock(&self.resolved);
             let known = resolved.get(&key);
             known.map(|known| (known.executable.clone(), known.choice.clone()))
         };
@@ -220,7 +221,7 @@ impl Runtimes {
             executable: executable.clone(),
             choice: choice(&executable).await?,
         };
-        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut resolved = lock(&self.resolved);
         resolved.insert(key, known);
         Ok(executable)
     }

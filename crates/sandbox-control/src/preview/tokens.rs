@@ -1,7 +1,7 @@
 //! Tokens of previews.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use http::HeaderName;
@@ -11,6 +11,7 @@ use sandbox_provider::SandboxId;
 use crate::clock::Clock;
 use crate::expiring::{Expiring, random};
 use crate::limits::SIGNED_PREVIEWS;
+use crate::sync::lock;
 
 /// The header with the token of a preview, and the query parameter where a header cannot be set.
 pub(crate) const PREVIEW_TOKEN: HeaderName = HeaderName::from_static("x-daytona-preview-token");
@@ -109,7 +110,7 @@ impl Previews {
     }
 
     fn tokens(&self) -> MutexGuard<'_, Tokens> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tokens)
     }
 }
 

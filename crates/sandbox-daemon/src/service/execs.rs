@@ -1,7 +1,7 @@
 //! Sessionless commands that were started, by id.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use sandbox_engine::{Command, OutputMode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Error;
 use super::command::end_of;
 use crate::limits::{BACKGROUND_EXECS, RETAINED_EXEC_BYTES, RETAINED_EXECS};
+use crate::sync::lock;
 
 /// The list of commands. Cheap to clone; all clones refer to the same list.
 #[derive(Debug, Clone)]
@@ -65,7 +66,7 @@ impl Execs {
     }
 
     fn list(&self) -> MutexGuard<'_, VecDeque<Arc<Started>>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.list)
     }
 }
 

@@ -5,13 +5,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use sandbox_wire::ErrorCode;
 use tokio::sync::watch;
 
 use super::Error;
+use crate::sync::lock;
 
 /// The results of requests, by their names. Cheap to clone; all clones refer to the same store.
 #[derive(Debug)]
@@ -217,10 +218,6 @@ impl<N: Eq + Hash, V> Entries<N, V> {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

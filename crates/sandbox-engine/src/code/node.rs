@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::SeekFrom;
 
@@ -22,6 +22,7 @@ use crate::runtimes::NODE;
 use crate::scripts::node::{BOOT, Source};
 use crate::spawner::{ChildFd, SpawnError};
 use crate::state::{Scratch, State};
+use crate::sync::lock;
 use crate::sys;
 use crate::warm::spare::{self, Spares};
 
@@ -83,7 +84,7 @@ impl Node {
         options: RunOptions,
     ) -> Result<Recorded, CodeError> {
         let core = &self.core;
-        let directory = core.launcher().place(options.cwd.as_deref());
+        let directory = core.launcher().resolve_cwd(options.cwd.as_deref());
         let sees = core.launcher().sees(options.isolation.as_ref());
         let place = directory.clone();
         let wanted = file_calls(move || super::typescript::Options::of(&place)).await;
@@ -129,7 +130,7 @@ impl Node {
         let spares = self.spares.as_ref().filter(|_| may_begin);
         let (source, file) = match script {
             Ok(script) => {
-                let directory = launcher.place(options.cwd.as_deref());
+                let directory = launcher.resolve_cwd(options.cwd.as_deref());
                 // The engine writes nothing where an isolated program has chosen what is there.
                 let state = options
                     .isolation
@@ -157,7 +158,7 @@ impl Node {
             argv,
             env,
             extra_fds: vec![ChildFd::Given(Arc::new(memory))],
-            spawner: spares.map(|spares| spares.spawner(source, launcher.spawner_handle())),
+            spawner: spares.map(|spares| spares.spawner(source, launcher.spawner())),
             shown: vec![boot.path().to_owned()],
         };
         // Both files are removed when the program has ended: it may load them again until then.
@@ -170,7 +171,7 @@ impl Node {
 
     /// Returns the file of `boot.cjs`; writes a new one if a program has removed or changed it.
     fn boot_file(&self) -> Result<Arc<Scratch>, CodeError> {
-        let mut file = self.boot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&self.boot);
         let is_whole =
             |file: &Scratch| fs::read(file.path()).is_ok_and(|text| text == BOOT.as_bytes());
         if let Some(found) = file.as_ref().filter(|file| is_whole(file)) {

@@ -62,7 +62,7 @@ pub(super) async fn run(
         argv,
         env,
         extra_fds: vec![ChildFd::Output, ChildFd::Given(Arc::new(support))],
-        spawner: warm.map(|(warm, stage)| warm.spawner(stage, launcher.spawner_handle())),
+        spawner: warm.map(|(warm, stage)| warm.spawner(stage, launcher.spawner())),
         shown: vec![file.path().to_owned()],
     };
     let outcome = launcher.run(program, &options, file).await?;

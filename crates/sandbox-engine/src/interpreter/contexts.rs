@@ -70,7 +70,7 @@ impl Contexts {
     ) -> Result<Context, CreateContextError> {
         let program = Program::of(language).ok_or(CreateContextError::Language)?;
         let reserved = self.list.registry.reserve(Id::draw()).map_err(refused)?;
-        let cwd = self.core.launcher().place(options.cwd.as_deref());
+        let cwd = self.core.launcher().resolve_cwd(options.cwd.as_deref());
         let isolation = self.core.isolation_or_default(options.isolation);
         let (core, list) = (Arc::clone(&self.core), Arc::clone(&self.list));
         let created = self.core.launcher().start_in_task(async move {

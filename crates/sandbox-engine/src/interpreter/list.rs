@@ -1,10 +1,11 @@
 //! The list of an engine's contexts, from which each removes itself when it ends.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::handle::Context;
 use super::spare::Spares;
 use crate::registry::{Entry, Registry};
+use crate::sync::lock;
 
 /// The contexts of an engine.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl List {
 
     /// Returns the default context, if there is one. While the guard is held, no task of that context can end.
     pub(super) fn default(&self) -> MutexGuard<'_, Option<Context>> {
-        self.default.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.default)
     }
 
     /// Removes a context whose task has ended.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -15,6 +15,7 @@ use crate::code::Language;
 use crate::isolation::Isolation;
 use crate::record::Store;
 use crate::resources::Limits;
+use crate::sync::lock;
 use crate::termination::Termination;
 
 /// State that the handles and the task of a context share.
@@ -109,6 +110,6 @@ impl Shared {
     }
 
     pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }

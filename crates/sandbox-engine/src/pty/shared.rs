@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use crate::isolation::Isolation;
 use crate::outputs::Screen;
 use crate::record::Record;
 use crate::resources::{Limits, Usage};
+use crate::sync::lock;
 use crate::terminal::{PtySize, Typed};
 use crate::termination::Termination;
 
@@ -77,12 +78,11 @@ impl Screen for Shared {
 
 impl Shared {
     pub(super) fn size(&self) -> MutexGuard<'_, PtySize> {
-        self.size.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.size)
     }
 
     pub(super) fn boundaries(&self) -> MutexGuard<'_, Boundaries> {
-        let boundaries = &self.boundaries;
-        boundaries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.boundaries)
     }
 
     /// Returns a place at or after `offset` where the output may be cut.

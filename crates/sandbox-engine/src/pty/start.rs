@@ -34,7 +34,7 @@ impl Actor {
         let mut env = environment(core, pty.env())
             .map_err(|error| SpawnError::Os(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
         let launcher = core.launcher();
-        let cwd = launcher.place(Some(pty.cwd()));
+        let cwd = launcher.resolve_cwd(Some(pty.cwd()));
         set_pwd(&mut env, &cwd);
         responds(&cwd).await?;
         // The system has a limit of terminals (`/proc/sys/kernel/pty/max`, pty(7)) and of

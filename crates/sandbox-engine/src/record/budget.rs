@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crate::limits::RECORDS_FREE_SHARE;
+use crate::sync::lock;
 
 /// A bound on the bytes of all records. To make room, the data of commands that have ended is removed, oldest end first;
 /// running commands cannot reserve more.
@@ -92,7 +93,7 @@ impl Budget {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -133,7 +133,7 @@ impl Log {
     }
 
     /// Moves all bytes to the file, unless they are few.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn move_to_file(&mut self) {
         if !self.is_read_once && self.cost > RECORD_SETTLED_BYTES {
             self.overflow(0);
         }

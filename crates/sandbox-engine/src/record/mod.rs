@@ -17,7 +17,7 @@ mod store;
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use bytes::Bytes;
 use sandbox_logcodec::Channel;
@@ -28,6 +28,8 @@ pub use piece::Piece;
 pub(crate) use store::Store;
 
 use log::{Log, Place};
+
+use crate::sync::lock;
 
 /// The output of one command. Cheap to clone; all clones are one record, whose file is removed with the last of them and of
 /// its cursors.
@@ -105,8 +107,8 @@ impl Record {
 
     /// Marks the end of all output: from now on it is read from its file, so that many records of commands that have ended
     /// cost little memory. Writes to the file.
-    pub(crate) fn settle(&self) {
-        self.log().settle();
+    pub(crate) fn move_to_file(&self) {
+        self.log().move_to_file();
     }
 
     /// Returns the number of bytes appended so far, to both channels.
@@ -192,10 +194,7 @@ impl Record {
     }
 
     fn log(&self) -> std::sync::MutexGuard<'_, Log> {
-        self.inner
-            .log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner.log)
     }
 }
 

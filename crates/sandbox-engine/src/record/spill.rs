@@ -1,7 +1,7 @@
 //! The part of a record that does not fit in memory: append-only frames on disk.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::{Bytes, BytesMut};
 use sandbox_logcodec::Channel;
@@ -10,6 +10,7 @@ use sandbox_logcodec::frame::{Reader, Writer};
 use super::budget::Evict;
 use super::piece::Piece;
 use super::spool::{Extent, Range, Spool};
+use crate::sync::lock;
 
 /// The frames, in one range of the spool per batch. Their space is released when this is dropped.
 #[derive(Debug)]
@@ -143,7 +144,7 @@ impl Spill {
 
 impl Batches {
     fn list(&self) -> MutexGuard<'_, Option<Vec<Batch>>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.list)
     }
 }
 

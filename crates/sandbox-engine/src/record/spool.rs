@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::FallocateFlags;
 use rustix::process::Resource;
@@ -15,6 +15,7 @@ use rustix::process::Resource;
 use super::budget::Budget;
 use crate::limits::SPOOL_FILE_BYTES;
 use crate::state::State;
+use crate::sync::lock;
 
 /// The shared files; the newest is written to.
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl Spool {
 
     /// Returns a file and a position in it that are used for nothing else.
     fn place(&self, length: u64) -> io::Result<(Arc<File>, u64)> {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = lock(&self.newest);
         let begin = newest
             .take()
             .filter(|(_, end)| end.saturating_add(length) <= self.file_bytes);

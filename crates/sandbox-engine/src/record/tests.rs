@@ -343,7 +343,7 @@ async fn records_of_ended_commands_cost_little() {
                 record.append(*channel, bytes.clone());
             }
             record.complete();
-            record.settle();
+            record.move_to_file();
             assert_eq!(record.log().memory_cost(), 0);
             record
         })
@@ -387,7 +387,7 @@ async fn the_oldest_ended_records_make_room_and_running_ones_do_not() {
     for record in [&oldest, &newest] {
         write(record);
         record.complete();
-        record.settle();
+        record.move_to_file();
     }
     // The only room for the second of them was that of the first.
     assert_eq!(had(&oldest).await, (0, LENGTH));

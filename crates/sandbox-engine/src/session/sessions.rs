@@ -54,7 +54,7 @@ impl Sessions {
             shell: options
                 .shell
                 .map_or_else(|| self.core.shell().clone(), Shell::at),
-            cwd: launcher.place(options.cwd.as_deref()),
+            cwd: launcher.resolve_cwd(options.cwd.as_deref()),
             env,
             isolation: self.core.isolation_or_default(options.isolation),
             limits: options.limits,

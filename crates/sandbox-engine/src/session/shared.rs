@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::SystemTime;
 
 use tokio::sync::{Notify, mpsc};
@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::isolation::Level;
 use crate::record::Store;
 use crate::shell::Shell;
+use crate::sync::lock;
 use crate::termination::Termination;
 
 /// State that the handles and the task of a session share.
@@ -142,6 +143,6 @@ impl Shared {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }

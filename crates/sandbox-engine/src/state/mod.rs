@@ -13,13 +13,14 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
 use uuid::Uuid;
 
 use crate::limits::STATE_LOCK_WAIT;
+use crate::sync::lock;
 use crate::tag::Instance;
 use directory::{Directory, Lock, PRIVATE};
 pub(crate) use notes::Note;
@@ -236,11 +237,7 @@ impl State {
             ..
         } = &*self.inner;
         // Locked until the directory exists: of two threads that need it, one creates it.
-        let own = &mut *self
-            .inner
-            .own
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let own = &mut *lock(&self.inner.own);
         let parent = match own {
             Some(own) if own.directory.is_at(&own.path) => return Ok(Arc::clone(own)),
             // Already locked by this process; a second lock would fail.

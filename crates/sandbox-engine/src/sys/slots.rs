@@ -6,10 +6,12 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{DupFlags, dup3, fcntl_dupfd_cloexec};
+
+use crate::sync::lock;
 
 /// A set of reserved descriptors, in use for one start. Returned when it is dropped.
 pub(super) struct Slots {
@@ -37,7 +39,7 @@ impl Slots {
         if count > WIDTH || !has_close_range() {
             return None;
         }
-        let mut reserve = RESERVE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reserve = lock(&RESERVE);
         if reserve.is_none() {
             *reserve = Some(Reserve::open().ok()?);
         }
@@ -63,7 +65,7 @@ impl Slots {
 
 impl Drop for Slots {
     fn drop(&mut self) {
-        let mut reserve = RESERVE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reserve = lock(&RESERVE);
         let Some(Reserve { null, free }) = reserve.as_mut() else {
             return;
         };

@@ -41,7 +41,7 @@ pub(crate) mod settings;
 mod tests;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -53,6 +53,7 @@ use self::settings::Settings;
 use crate::launch::Launcher;
 use crate::limits::{TRANSLATION_BYTES, TRANSLATION_TIME, TRANSLATION_WAIT, TRANSLATORS};
 use crate::spawner::SpawnError;
+use crate::sync::lock;
 
 /// The translators of an engine.
 #[derive(Debug)]
@@ -167,7 +168,7 @@ impl Translators {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Process>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.idle)
     }
 }
 

@@ -57,7 +57,7 @@ mod world;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -74,6 +74,7 @@ use self::spare::Spares;
 use crate::launch::Launcher;
 use crate::limits::{KILL_WAIT, WARM_IDLE};
 use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
+use crate::sync::lock;
 
 /// The fork servers of an engine, and its spare processes.
 #[derive(Debug)]
@@ -118,7 +119,7 @@ impl Warm {
         let Some(key) = self.slots()[stage as usize].begin() else {
             return;
         };
-        let (spawner, stop) = (launcher.spawner_handle(), launcher.stopped());
+        let (spawner, stop) = (launcher.spawner(), launcher.stopped());
         launcher.track(keep(Arc::downgrade(self), stage, key, spawner, stop));
     }
 
@@ -152,7 +153,7 @@ impl Warm {
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slots)
     }
 }
 

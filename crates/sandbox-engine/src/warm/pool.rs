@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::slot::Slot;
 use crate::leader::Leader;
+use crate::sync::lock;
 use crate::termination::Termination;
 
 /// A process that waits to be taken. It is killed and reaped if it is dropped, as on the way to what takes it.
@@ -125,7 +126,7 @@ impl<P: Pooled> Pool<P> {
     }
 
     pub(super) fn slot(&self) -> MutexGuard<'_, PoolSlot<P>> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slot)
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ use crate::spawner::{
     ChildFd, Ends, Exited, ProcessGroup, ProcessUsage, SpawnLimits, SpawnSpec, Spawned, Spawner,
     pipe, reap,
 };
+use crate::sync::lock;
 use crate::sys::{self, Channel, PidFd, Source};
 use crate::tag::Tag;
 use crate::termination::Termination;
@@ -104,7 +105,7 @@ impl Server {
 
     /// Returns when the server last started a program, or reaped one.
     pub(super) fn last_used(&self) -> Instant {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.used)
     }
 
     /// Starts the program of `spec`, for which [`Key::of`] returned a key.
@@ -205,7 +206,7 @@ impl Server {
     }
 
     fn touch(&self) {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *lock(&self.used) = Instant::now();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use sandbox_files::{Metadata, Writer};
 use sandbox_wire::ErrorCode;
@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::limits::{UPLOAD_AGE, UPLOADS};
 use crate::service::Error;
+use crate::sync::lock;
 
 /// Uploads by their ids: those that calls write to, and a bounded number of others for a bounded time.
 #[derive(Debug, Default)]
@@ -155,7 +156,7 @@ impl Uploads {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use crate::http::Call;
 use crate::http::body::RequestBody;
 use crate::limits::{FORM_HEAD_BYTES, UPLOAD_STALL};
 use crate::service::Error;
+use crate::sync::lock;
 
 /// The body of a request, shared by its readers, which read it in turn.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Shared {
 
     /// Puts the rest of the body back into its request.
     pub(super) fn put_back(&self, call: &mut Call) {
-        let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut body = lock(&self.body);
         call.body = std::mem::replace(&mut *body, nothing());
     }
 }
@@ -118,8 +119,7 @@ where
         }
         loop {
             let polled = {
-                let body = &self.shared.body;
-                let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut body = lock(&self.shared.body);
                 Pin::new(&mut *body).poll_frame(context)
             };
             match polled {

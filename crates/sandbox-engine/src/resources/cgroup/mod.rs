@@ -7,7 +7,7 @@ mod group;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub(super) use directories::Directories;
 pub(super) use group::Group;
@@ -16,6 +16,7 @@ use super::confinement::Confinement;
 use super::description::{Limit, Limits, Mechanism};
 use super::error::LimitError;
 use crate::limits::LIMITED_RUNS;
+use crate::sync::lock;
 pub(super) use find::Parent;
 use find::{Parents, Surroundings};
 
@@ -178,8 +179,7 @@ impl Held {
     }
 
     fn populated(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
-        let populated = &self.populated;
-        populated.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.populated)
     }
 }
 

@@ -111,7 +111,7 @@ impl Spares {
 
     /// Starts the wanted spare, in the background.
     pub(crate) fn prepare(&self, launcher: &Launcher) {
-        let owner = (self.0).owner(launcher.spawner_handle(), launcher.stopped());
+        let owner = (self.0).owner(launcher.spawner(), launcher.stopped());
         if let Some(owner) = owner {
             launcher.track(owner);
         }
