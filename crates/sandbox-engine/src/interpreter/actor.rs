@@ -49,7 +49,7 @@ enum Watched {
     /// The worker has ended.
     Exited(io::Result<Termination>),
     /// The worker is to be ended, for this reason.
-    Condemned(Reason),
+    Aborted(Reason),
 }
 
 /// The state of a worker after an execution.
@@ -67,13 +67,13 @@ impl Fate {
         match watched {
             Watched::Done => Self::Stays,
             Watched::Exited(_) => Self::Exited,
-            Watched::Condemned(_) => Self::Ended,
+            Watched::Aborted(_) => Self::Ended,
         }
     }
 }
 
 enum Reason {
-    Overdue,
+    TimedOut,
     Restart(oneshot::Sender<bool>),
     Deleted,
     /// The worker sends invalid messages, or nothing any more.
@@ -82,7 +82,7 @@ enum Reason {
 
 /// The progress of an execution.
 #[derive(Default)]
-struct Seen {
+struct Progress {
     failure: Option<Failure>,
     value: Vec<Form>,
     was_interrupted: bool,
@@ -147,7 +147,7 @@ impl Actor {
             Ok(begun) => begun,
             Err(ended) => return ended,
         };
-        let mut seen = Seen::default();
+        let mut seen = Progress::default();
         // Before the code is sent: all that it starts inherits the tag.
         let tag = worker.tag_next();
         let kills_before = Kills {
@@ -161,7 +161,7 @@ impl Actor {
         };
         let watched = watched.unwrap_or_else(|error| {
             tracing::warn!(%error, "a context's worker cannot be talked to");
-            Watched::Condemned(Reason::Broken)
+            Watched::Aborted(Reason::Broken)
         });
         // `Done` comes by another pipe than the output: what the code wrote before it may be
         // unread.
@@ -175,20 +175,20 @@ impl Actor {
             // The code had ended before its worker, so this is not the end of the code.
             Watched::Exited(_) if seen.is_done => (seen.ending(job), None),
             Watched::Exited(ended) => (self.worker_ended(ended, &worker, kills_before), None),
-            Watched::Condemned(Reason::Overdue) => {
+            Watched::Aborted(Reason::TimedOut) => {
                 // Its termination does not matter: it was ended for the time limit.
                 let _ = worker.end().await;
                 (seen.ending(job), None)
             }
-            Watched::Condemned(Reason::Broken) => {
+            Watched::Aborted(Reason::Broken) => {
                 let ended = worker.end().await;
                 (self.worker_ended(ended, &worker, kills_before), None)
             }
-            Watched::Condemned(Reason::Restart(asked)) => {
+            Watched::Aborted(Reason::Restart(asked)) => {
                 finish(&mut worker, tag).await;
                 (Ending::Restarted, Some(asked))
             }
-            Watched::Condemned(Reason::Deleted) => {
+            Watched::Aborted(Reason::Deleted) => {
                 finish(&mut worker, tag).await;
                 (Ending::Deleted, None)
             }
@@ -285,7 +285,7 @@ impl Actor {
         worker: &mut Worker,
         job: &Job,
         tag: Option<Tag>,
-        seen: &mut Seen,
+        seen: &mut Progress,
     ) -> io::Result<Watched> {
         let stop = self.core.launcher().stopped();
         let mut deadline = job
@@ -306,9 +306,9 @@ impl Actor {
                     return Ok(Watched::Exited(ended));
                 }
                 () = self.shared.doomed.cancelled() => {
-                    return Ok(Watched::Condemned(Reason::Deleted));
+                    return Ok(Watched::Aborted(Reason::Deleted));
                 }
-                () = stop.cancelled() => return Ok(Watched::Condemned(Reason::Deleted)),
+                () = stop.cancelled() => return Ok(Watched::Aborted(Reason::Deleted)),
                 Some(request) = self.requests.recv() => match request {
                     Request::Interrupt(reply) => {
                         seen.was_interrupted = true;
@@ -316,7 +316,7 @@ impl Actor {
                         answer(reply, true);
                     }
                     Request::Restart(reply) => {
-                        return Ok(Watched::Condemned(Reason::Restart(reply)));
+                        return Ok(Watched::Aborted(Reason::Restart(reply)));
                     }
                 },
                 () = until(deadline) => {
@@ -327,7 +327,7 @@ impl Actor {
                     if interrupts_sent == INTERRUPT_ATTEMPTS {
                         let left = grace.left();
                         if left.is_zero() {
-                            return Ok(Watched::Condemned(Reason::Overdue));
+                            return Ok(Watched::Aborted(Reason::TimedOut));
                         }
                         deadline = Some(Instant::now() + left);
                         continue;
@@ -422,7 +422,7 @@ impl Drop for Holdings {
     }
 }
 
-impl Seen {
+impl Progress {
     fn take(&mut self, report: Report) {
         match report {
             Report::Failed(failure) => self.failure = Some(failure),
