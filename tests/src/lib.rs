@@ -188,7 +188,7 @@ impl Sandbox {
     }
 }
 
-/// Who certifies servers and clients in a test.
+/// An authority that certifies servers and clients in a test.
 #[derive(Debug)]
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 

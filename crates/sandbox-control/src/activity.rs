@@ -22,7 +22,7 @@ pub(crate) struct Activity {
 struct Use {
     /// The last use by the clock of the timers.
     last: SystemTime,
-    /// The same by the system's clock, for clients, who compare it with the other times of a sandbox.
+    /// The same by the system's clock, for clients, which compare it with the other times of a sandbox.
     day: SystemTime,
     open: usize,
     /// Whether no request may begin, since the sandbox is being stopped.

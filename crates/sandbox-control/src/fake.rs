@@ -273,7 +273,7 @@ impl Provider for Memory {
             return Err(Error::WrongState { state });
         }
         let (near, far) = duplex(64 * 1024);
-        // Nobody waits for it in a test that does not look.
+        // A test that does not look at it has no receiver.
         let _ = self.dialed.try_send(far);
         Ok(near)
     }

@@ -42,7 +42,7 @@ impl Keys {
         }
     }
 
-    /// Returns the sandbox of a key, which is made by whoever finds it empty.
+    /// Returns the sandbox of a key, which the first caller that finds it empty creates.
     ///
     /// # Errors
     ///

@@ -60,7 +60,7 @@ pub(crate) async fn respond<P: Provider>(
     parts.uri = uri
         .build()
         .map_err(|error| ApiError::bad(error.to_string()))?;
-    // The rights of the client end here; the daemon lets in whoever can dial it.
+    // The rights of the client end here; the daemon admits every client that can dial it.
     for name in [
         header::AUTHORIZATION,
         header::ORIGIN,

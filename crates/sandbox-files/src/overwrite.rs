@@ -33,7 +33,7 @@ pub(crate) fn overwrite(
             Err(errno) => return Err(errno.into()),
         }
     }
-    // Before the content, so that a user who may not set it changes nothing.
+    // Before the content, so that a user without the right to set it changes nothing.
     let has_privileges = old.st_mode & !KEPT_MODE & 0o7777 != 0;
     let kept = has_privileges.then(|| Mode::from_bits_truncate(old.st_mode & KEPT_MODE));
     if let Some(mode) = mode.or(kept) {

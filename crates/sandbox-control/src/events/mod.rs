@@ -43,7 +43,7 @@ impl Events {
     }
 
     pub(crate) fn publish(&self, event: Event) {
-        // Without a client nobody needs it.
+        // Without a client it is not needed.
         let _ = self.sender.send(Arc::new(event));
     }
 

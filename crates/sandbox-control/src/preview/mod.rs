@@ -112,7 +112,7 @@ pub(crate) async fn respond<P: Provider>(
     Ok(response)
 }
 
-/// Decides whether a client may see a preview. What is not there is not told from what it may not see.
+/// Decides whether a client may see a preview. The result is the same for what is not there and what it may not see.
 async fn admit<P: Provider>(
     shared: &Arc<Shared<P>>,
     place: &Place,

@@ -28,7 +28,7 @@ pub(crate) struct Previews {
 struct Tokens {
     /// The token of each sandbox, for all of its ports but [`TERMINAL_PORT`].
     of: HashMap<SandboxId, String>,
-    /// The token of each sandbox for WebSockets of the toolbox, which run what they are told.
+    /// The token of each sandbox for WebSockets of the toolbox, which run commands.
     terminals: HashMap<SandboxId, String>,
     signed: Expiring<Signed>,
 }
@@ -53,7 +53,7 @@ impl Previews {
     }
 
     /// Returns the token for a port of a sandbox, which is the same until the server ends. That of [`TERMINAL_PORT`] is for the
-    /// WebSockets of the toolbox; no other one opens these, because a preview is for people who may not run anything.
+    /// WebSockets of the toolbox; no other one opens these, because a preview is for people without the right to run anything.
     pub(crate) fn token(&self, id: &SandboxId, port: u16) -> String {
         let mut tokens = self.tokens();
         let tokens = match port {

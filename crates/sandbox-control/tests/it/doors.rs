@@ -1,4 +1,4 @@
-//! Who is let in, and what is refused before anything is done.
+//! Which clients are admitted, and what is refused before anything is done.
 
 use std::time::Duration;
 

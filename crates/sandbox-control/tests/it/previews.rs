@@ -1,4 +1,4 @@
-//! Servers inside a sandbox, and who sees them.
+//! Servers inside a sandbox, and the clients that see them.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};

@@ -12,7 +12,7 @@ use super::Error;
 use crate::limits::PORT_CONNECT;
 use crate::link::Link;
 
-/// Returns the ports that clients are told of and that have a listener, in order.
+/// Returns the ports that are shown to clients and that have a listener, in order.
 pub(crate) async fn listed() -> Result<Vec<u16>, Error> {
     let ports = listening().await?;
     Ok(ports.range(PORTS).copied().collect())
@@ -22,7 +22,7 @@ pub(crate) async fn listed() -> Result<Vec<u16>, Error> {
 ///
 /// # Errors
 ///
-/// Returns 400 for a port that clients are not told of.
+/// Returns 400 for a port that is not shown to clients.
 pub(crate) async fn is_in_use(port: Option<u16>) -> Result<bool, Error> {
     let port = port.filter(|port| PORTS.contains(port)).ok_or_else(|| {
         let (first, last) = (PORTS.start(), PORTS.end());

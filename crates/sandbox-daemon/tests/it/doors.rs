@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Which clients are admitted.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;

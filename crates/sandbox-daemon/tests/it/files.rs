@@ -1,4 +1,4 @@
-//! The daemon's files: whose they are, who can read them, and what becomes of them when they are removed.
+//! The daemon's files: their owner and rights, and what becomes of them when they are removed.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::future::Future;
 
 /// A handler of output: a closure that returns nothing, or a future.
 ///
-/// `Kind` tells the two kinds of closure apart and is inferred; `T` is what is passed, text or bytes. A closure that blocks stops
+/// `Kind` distinguishes the two kinds of closure and is inferred; `T` is what is passed, text or bytes. A closure that blocks stops
 /// everything on its thread, and a daemon disconnects a client that reads nothing for long: return a future for what takes
 /// time. Methods of handles, such as [`Running::wait_with`](crate::Running::wait_with), take async closures that may borrow.
 pub trait OutputHandler<Kind, T = String>: Send {

@@ -1,4 +1,4 @@
-//! Sandboxes that have changed by themselves, until somebody asks.
+//! Sandboxes that have changed by themselves, until a caller asks.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -175,7 +175,7 @@ impl Store {
         for entry in fs::read_dir(&directory).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             let Some(id) = name.to_str() else { continue };
-            // Somebody may repair the record.
+            // The record may be repaired.
             if !self.record(&format!("{id}{UNREADABLE}")).exists() {
                 ids.push(SandboxId::new(id));
             }

@@ -1,4 +1,4 @@
-//! What a sandbox reaches by its network, and who reaches it.
+//! What a sandbox reaches by its network, and what reaches it.
 
 use std::io::Write;
 use std::net::{IpAddr, TcpListener, UdpSocket};
@@ -18,7 +18,7 @@ async fn with_network(network: LocalNetwork) -> Option<Machine> {
     Machine::with(builder, state, directory).await
 }
 
-/// Listens on an address of the machine, and sends a word to whoever connects; returns the port.
+/// Listens on an address of the machine, and sends a word to each client; returns the port.
 fn listener(address: IpAddr) -> u16 {
     let listener = TcpListener::bind((address, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();

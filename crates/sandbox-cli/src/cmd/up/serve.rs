@@ -23,7 +23,7 @@ pub(super) fn run(dir: &StateDir, args: &UpArgs) -> Result<Exit, CliError> {
     let _lock = dir.lock()?;
     let key = key(dir, args)?;
     runtime()?.block_on(async {
-        // Before anybody is told where it is.
+        // Before its address is printed.
         let mut interrupts = Interrupts::listen()?;
         // Beside the sandboxes there is the key, which they may not read: as an ordinary user's they have the same owner.
         let mut local = Local::builder(dir.file("sandboxes")).hide(dir.path());

@@ -1,4 +1,4 @@
-//! Who is let in, what is found there, and what a client cannot break.
+//! Which clients are admitted, what they find, and what a client cannot break.
 
 use std::time::Duration;
 

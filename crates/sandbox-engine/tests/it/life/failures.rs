@@ -1,4 +1,4 @@
-//! A task that panics releases what it owns, and everyone who waits for it.
+//! A task that panics releases what it owns, and every caller that waits for it.
 
 use std::future::poll_fn;
 use std::pin::Pin;

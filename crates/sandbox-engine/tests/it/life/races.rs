@@ -108,7 +108,7 @@ async fn a_session_is_deleted_while_its_shell_ends(shell: &'static str) {
 }
 in_every_shell!(on_two_threads: a_session_is_deleted_while_its_shell_ends);
 
-/// Who has seen the result of the command that ended the shell never gets that shell.
+/// A caller with the result of the command that ended the shell never gets that shell.
 async fn a_result_of_the_end_comes_after_the_end(shell: &'static str) {
     let engine = engine();
     let ends = [

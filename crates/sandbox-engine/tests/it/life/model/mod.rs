@@ -134,7 +134,7 @@ async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// Clients that wait for something, each of whom must get a result.
+/// Clients that wait for something; each must get a result.
 #[derive(Default)]
 struct Waiters(Vec<(&'static str, JoinHandle<()>)>);
 
