@@ -19,6 +19,13 @@
 //! # }).unwrap();
 //! ```
 //!
+//! | for | there is |
+//! |---|---|
+//! | an address, a token and an engine | [`Config`] |
+//! | a server in this process | [`Server::bind`], then [`Server::serve`] |
+//! | the clients that may connect | [`Access`] and [`Token`], and `Tls` with the feature `tls` |
+//! | the command line of the binary | `cli`, with the feature `cli` |
+//!
 //! # Authorization
 //!
 //! Every route except `GET /healthz` requires the token, unless the listener is a Unix socket (mode 0600, and the peer
@@ -33,6 +40,8 @@
 //!
 //! - `cli` (default): the command line of the binary ([`cli`]).
 //! - `grpc` (default): gRPC on the same port; `proto/README.md` in the repository is its guide.
+//! - `tls` (default): TLS on the socket.
+//! - `typescript` (default): programs and contexts in TypeScript; it takes half a minute to build.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

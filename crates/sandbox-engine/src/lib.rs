@@ -15,6 +15,17 @@
 //! # }).unwrap();
 //! ```
 //!
+//! | for | there is |
+//! |---|---|
+//! | a shell command | [`Engine::exec`], and [`Engine::start`] for one to follow while it runs |
+//! | a program and its arguments, without a shell | [`Engine::start_program`] |
+//! | a program in Python, JavaScript and others | [`Engine::run_code`] |
+//! | a shell that keeps its state between commands | [`Engine::sessions`] |
+//! | a terminal | [`Engine::ptys`] |
+//! | an interpreter that keeps its variables | [`Engine::contexts`] |
+//! | output, read again and from any offset | [`Record`](record::Record), of what is followed or recorded |
+//! | limits and isolation of a run | [`resources::Limits`], [`isolation::Isolation`] |
+//!
 //! Every process is started through one trait, the [`Spawner`]. One task owns one child; nothing polls: a pidfd
 //! reports an exit, and a pipe is read when it is ready.
 //!

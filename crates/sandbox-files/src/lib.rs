@@ -28,6 +28,14 @@
 //! # }
 //! ```
 //!
+//! | for | there is |
+//! |---|---|
+//! | one file | [`Files::reader`], [`Files::writer`] |
+//! | a directory as a tar archive | [`Files::read_archive`], [`Files::write_archive`] |
+//! | entries of a directory | [`Files::list`], [`Files::page`], [`Files::metadata`] |
+//! | files by name or content | [`Files::search`], [`Files::find`], and [`Files::replace`] |
+//! | changes | [`Files::create_dir`], [`Files::rename`], [`Files::set_permissions`], [`Files::remove_all`] |
+//!
 //! # Limits
 //!
 //! A transfer takes a block of memory, whatever the file's length; listings and searches end at a bound and say so. The numbers

@@ -3,6 +3,13 @@
 //! A sandbox is something that a daemon runs in, and a way to [dial](Provider::dial) it. A [`Provider`] has many of them. What is
 //! above it assumes nothing about the machine that they run on: no process ids, no paths, no shared memory.
 //!
+//! | for | there is |
+//! |---|---|
+//! | sandboxes of a kind of machine | the trait [`Provider`] |
+//! | sandboxes of this machine | `Local`, with the feature `local` |
+//! | what a new sandbox is to be | [`Spec`] |
+//! | a connection to the daemon in a sandbox | [`Provider::dial`] |
+//!
 //! # Features
 //!
 //! - `local` (default): `Local`, the sandboxes of this machine, which brings the daemon and its engine.
