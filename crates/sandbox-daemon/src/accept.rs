@@ -36,6 +36,8 @@ impl Accept<'_> {
         loop {
             match self.listener.accept().await {
                 Ok((socket, source)) => {
+                    // Nothing more is accepted while this waits: connections beyond the slots stay
+                    // in the kernel's queue.
                     let slot = self.slots.enter(source).await;
                     let connection = Connection {
                         socket,

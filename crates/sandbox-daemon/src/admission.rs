@@ -40,6 +40,7 @@ impl Admission {
             Access::Open => return Ok(()),
             Access::Token(token) => token,
         };
+        // A cookie is not looked at: a browser would send it for any page.
         let own = headers
             .get(OWN_TOKEN)
             .and_then(|value| value.to_str().ok())
@@ -136,6 +137,7 @@ pub fn is_loopback(host: &str) -> bool {
         .host()
         .trim_start_matches('[')
         .trim_end_matches(']');
+    // The brackets around an IPv6 address are not a part of it.
     name.eq_ignore_ascii_case("localhost")
         || name
             .parse::<IpAddr>()

@@ -35,6 +35,7 @@ pub(crate) async fn apart<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
+    // A hop to a blocking thread costs more than parsing a small chart.
     if bytes < LARGE {
         return Ok(work());
     }

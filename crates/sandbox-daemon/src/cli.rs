@@ -173,6 +173,7 @@ pub fn prepare() -> Result<Option<OsString>, ServeError> {
 pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError> {
     let args = args.with_file()?;
     if args.detach {
+        // setsid(2) fails only with EPERM: for the leader of a process group.
         rustix::process::setsid().map_err(|_| ServeError::Detach)?;
     }
     start_log();
@@ -207,6 +208,7 @@ pub fn start_log() {
 
 async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), ServeError> {
     let mut environment = Environment::of_this_process();
+    // The variable was blanked, not removed, and commands would inherit it.
     environment.remove(TOKEN_VARIABLE);
     let work_dir = args.work_dir.clone().unwrap_or_else(|| ".".into());
     let mut engine = Engine::builder()
@@ -260,6 +262,8 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     if let Some(seconds) = args.shutdown_grace {
         config.shutdown_grace = Duration::from_secs(seconds);
     }
+    // Before the socket listens: a client that has connected may send SIGTERM at once, which would
+    // kill the process without a handler, and leave its socket's file and its commands.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(crate::memory::return_freed());
@@ -304,6 +308,7 @@ fn own_directory(socket: &Path, work_dir: &Path) -> Option<PathBuf> {
         path.is_ok_and(|path| path.starts_with(&directory))
     };
     let home = std::env::var_os("HOME").map(PathBuf::from);
+    // Hiding such a directory would hide the files that commands are there to work on.
     let is_wide = is_around(work_dir) || home.is_some_and(|home| is_around(&home));
     (is_private && !is_wide).then_some(directory)
 }
@@ -341,9 +346,11 @@ fn access(
         return Ok(Access::Token(Token::from_file(path)?));
     }
     if let Some(text) = from_variable {
+        // A text that is not UTF-8 gets replacement characters, which a token may not have.
         return Ok(Access::Token(Token::new(&text.to_string_lossy())?));
     }
     match listen {
+        // Every user of the machine can connect to loopback; a Unix socket has an owner.
         Listen::Tcp(_) if !args.insecure_no_auth => Err(ServeError::NoToken {
             listen: listen.clone(),
         }),

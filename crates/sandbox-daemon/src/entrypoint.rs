@@ -37,6 +37,8 @@ pub(crate) async fn start(engine: &Engine, argv: &[OsString]) -> Result<(), Entr
         .await?;
     let options = CommandOptions {
         id: Some(ENTRYPOINT_COMMAND.to_owned()),
+        // No client can send it input, but a program that runs until its input ends must not end at
+        // once.
         input: InputMode::Silent,
         ..CommandOptions::default()
     };

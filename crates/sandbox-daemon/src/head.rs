@@ -18,6 +18,7 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Error> {
         return Err(target_too_long());
     }
     let headers = request.headers();
+    // The library bounds the head of HTTP/1 itself.
     if request.version() == Version::HTTP_2 && target + size(headers) > REQUEST_HEAD_BYTES {
         return Err(fields_too_large());
     }

@@ -33,6 +33,7 @@ impl Link {
     ///
     /// Cancel safe.
     pub(crate) async fn shutdown_begun(&mut self) {
+        // The value and not the next change, which may have happened before this is called.
         if self.shutdown.wait_for(|begun| *begun).await.is_err() {
             std::future::pending().await
         }
@@ -56,6 +57,7 @@ impl Link {
     /// Completes when the connection is to end after its pending requests: the server shuts down, or no
     /// request was admitted in time.
     pub(crate) async fn over(&mut self) {
+        // `shutdown_begun` borrows all of `self` mutably.
         let slot = Arc::clone(&self.slot);
         tokio::select! {
             () = self.shutdown_begun() => {}

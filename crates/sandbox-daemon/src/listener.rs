@@ -48,6 +48,8 @@ impl Listener {
                 let (socket, address) = if is_abstract(path) {
                     (bind_abstract(path)?, Address::Abstract(path.clone()))
                 } else {
+                    // bind(2) fails with EADDRINUSE on any file that exists, also on the socket of
+                    // a daemon that was killed.
                     remove_stale(path).await?;
                     let (socket, file) = bind_private(path)?;
                     (socket, Address::File(file))
@@ -94,12 +96,16 @@ impl Listener {
                 let (stream, peer) = socket.accept().await?;
                 match prepare(&stream) {
                     Ok(()) => return Ok((stream.into(), peer.into())),
+                    // An error of one connection is none of the listener.
                     Err(error) => tracing::debug!(%error, "a connection is of no use"),
                 }
             },
             Self::Unix { socket, owner, .. } => loop {
                 let (stream, _) = socket.accept().await?;
                 match stream.peer_cred().map(|peer| peer.uid()) {
+                    // SO_PEERCRED is from the time of connect(2), so that the client cannot change
+                    // it afterwards. A name in the abstract namespace has no permissions of its own
+                    // (unix(7)), and for a file this is a second check.
                     Ok(peer) if peer == 0 || peer == *owner => {
                         return Ok((stream.into(), Source::Local));
                     }
@@ -155,6 +161,10 @@ fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     rustix::fs::fchmod(&socket, mode)?;
     socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile(path.to_owned());
+    // The umask is a process's only one, and setting it here would affect files that other threads
+    // create. So the file is corrected afterwards, and before the socket listens: until then
+    // connect(2) is refused. O_PATH opens a socket's file, which open(2) otherwise refuses with
+    // ENXIO.
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let held = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
     let made = rustix::fs::fstat(&held)?;
@@ -194,6 +204,8 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     }
+    // Only connecting shows whether somebody listens: a file with the same mode and owner remains
+    // of a daemon that was killed.
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path)

@@ -11,6 +11,7 @@ static RELEASED: Notify = Notify::const_new();
 
 impl Drop for Holder {
     fn drop(&mut self) {
+        // `Notify` stores at most one permit, so that many releases during a pause are one check.
         RELEASED.notify_one();
     }
 }
@@ -25,6 +26,8 @@ impl Drop for Holder {
 pub async fn return_freed() {
     let idle = anonymous_bytes();
     let mut pause = tokio::time::interval(PAUSE);
+    // The interval is not polled between releases; the default would then make up for all missed
+    // ticks at once.
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         RELEASED.notified().await;
@@ -44,6 +47,7 @@ pub async fn return_freed() {
 
 /// Returns the bytes of anonymous memory of this process.
 fn anonymous_bytes() -> u64 {
+    // RssAnon and not VmRSS, which has the pages of mapped files: those are not the allocator's.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = status
         .lines()

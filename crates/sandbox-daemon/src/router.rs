@@ -52,6 +52,7 @@ impl Router {
     pub(crate) fn new(state: State, access: Access, browsers_reach_it: bool) -> Self {
         let mut routes = routes();
         let served = routes.len();
+        // After the served ones, so that one comparison of the index distinguishes them.
         routes.extend(unserved::routes());
         let mut paths = matchit::Router::<Vec<usize>>::new();
         for (index, route) in routes.iter().enumerate() {
@@ -146,6 +147,7 @@ impl Router {
         let door = found.as_ref().map(|found| self.routes[found.index].door);
         // Before a 404 or 405, which would show a client without the token which routes exist.
         self.admit(&request, &link, matches!(door, Ok(Door::Anybody)))?;
+        // After the admission, since a client without the token need not know what is understood.
         head::check_expectation(request.headers())?;
         let (parts, body) = request.into_parts();
         let mut call = Call {

@@ -111,6 +111,7 @@ impl Server {
             address: config.listen,
             source,
         })?;
+        // After the address is bound: a daemon that cannot listen leaves no entrypoint running.
         if let Some(argv) = &config.entrypoint {
             entrypoint::start(&config.engine, argv).await?;
         }
@@ -166,10 +167,13 @@ impl Server {
             () = accept.run() => {}
             () = shutdown => {}
         }
+        // It borrows the listener, which is closed next, so that new connections are refused.
         drop(accept);
         tracing::info!("shutting down");
         drop(self.listener);
         begun.send_replace(true);
+        // Resolves when the last receiver is dropped: with the last connection, or what it was
+        // upgraded to.
         let mut ended = pin!(begun.closed());
         let in_time = tokio::time::timeout(self.shutdown_grace, &mut ended)
             .await

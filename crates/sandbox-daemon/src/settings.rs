@@ -187,6 +187,8 @@ impl ServeArgs {
         Self {
             listen: self.listen.or(file.listen),
             token_file: self.token_file.or(file.token_file),
+            // A flag can only switch something on, so that the file's value counts also if a flag
+            // is absent.
             insecure_no_auth: self.insecure_no_auth || file.insecure_no_auth,
             #[cfg(feature = "tls")]
             tls_cert: self.tls_cert.or(file.tls_cert),
@@ -237,6 +239,7 @@ impl ServeArgs {
         let isolation = Isolation::builder()
             .level(self.isolate_level.unwrap_or_default().into())
             .network(self.isolate_network.unwrap_or_default().into());
+        // Only whether it can be built: the result is an error of usage here, and none later.
         isolation.build()?;
         Ok(self)
     }

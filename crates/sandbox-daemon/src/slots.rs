@@ -93,6 +93,7 @@ impl Slots {
         if is_share_used || self.0.free.available_permits() == 0 {
             self.evict();
         }
+        // An evicted connection returns its permit when its task has closed it.
         let permit = Arc::clone(&self.0.free).acquire_owned().await;
         let permit = permit.expect("the semaphore is never closed");
         let standing = Arc::new(watch::Sender::new(Standing::Unadmitted));
@@ -153,6 +154,7 @@ impl Unadmitted {
 impl Slot {
     /// Records that a request was admitted: the connection stays open as long as its client wants.
     pub fn admit(&self) {
+        // Called for each request: all but the first of a connection need no lock.
         if *self.standing.borrow() != Standing::Unadmitted {
             return;
         }

@@ -64,6 +64,7 @@ impl Tls {
             path: key.to_owned(),
             source: source.into(),
         })?;
+        // Not the default of the process: there may be none, and rustls panics if it finds two.
         let identity = |error: rustls::Error| TlsError::Identity(error.into());
         let provider = Arc::new(ring::default_provider());
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -86,6 +87,7 @@ impl Tls {
         let mut config = config.with_single_cert(chain, key).map_err(identity)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         if cfg!(feature = "grpc") {
+            // The first is preferred. HTTP/2 is there for gRPC.
             config.alpn_protocols.insert(0, b"h2".to_vec());
         }
         Ok(Self(TlsAcceptor::from(Arc::new(config))))

@@ -61,6 +61,7 @@ pub fn query_value(query: Option<&str>, name: &str) -> Option<String> {
 
 /// Returns the first value of `name` in a query, as bytes.
 pub fn query_bytes(query: Option<&str>, name: &str) -> Option<Vec<u8>> {
+    // A blank in the query of a form, but not in a path.
     let decode = |text: &str| decode_bytes(&text.replace('+', " "));
     query?.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

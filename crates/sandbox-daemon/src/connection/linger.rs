@@ -51,6 +51,8 @@ impl<S: AsyncRead + Unpin> Linger<S> {
             match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     let limit = self.limit;
+                    // Started one time: a client that never stops sending must not hold the
+                    // connection open.
                     self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
@@ -103,6 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.is_shut {
+            // First the end of this direction, so that a client that waits for the end of the
+            // response sees it immediately.
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
             self.is_shut = true;
         }

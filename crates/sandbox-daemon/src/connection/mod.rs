@@ -88,6 +88,8 @@ async fn speak(stream: Pin<Box<dyn Stream>>, watch: Watch, router: Arc<Router>, 
         let mut link = link.clone();
         let opening = tokio::time::timeout(REQUEST_HEAD, crate::grpc::opening(stream));
         let opened = tokio::select! {
+            // HTTP/2 without TLS begins with a preface (RFC 9113, section 3.4), by which it is
+            // distinguished from HTTP/1.
             opened = opening => opened,
             () = link.shutdown_begun() => return,
         };

@@ -158,6 +158,7 @@ impl RequestLine {
             bytes.extend_from_slice(b"\r\n");
         }
         bytes.extend_from_slice(b"\r\n");
+        // A response to HEAD has no body (RFC 9110, section 9.3.2).
         if method != Some(Method::HEAD) {
             bytes.extend_from_slice(&body);
         }
@@ -204,6 +205,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.instead.is_none() && self.is_bare(bytes) {
+            // `is_bare` has found one.
             let status = status(bytes).unwrap_or_default();
             self.exchanges.refuse();
             self.instead = Some(Instead {
@@ -224,6 +226,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // hyper writes a bare response in one piece; several are a response of the daemon.
         let mut filled = slices.iter().filter(|slice| !slice.is_empty());
         if let (Some(only), None) = (filled.next(), filled.next())
             && (self.instead.is_some() || self.is_bare(only))

@@ -157,6 +157,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Of one direction only: the other is still read by `Linger`.
         Poll::Ready(SockRef::from(&*self).shutdown(Shutdown::Write))
     }
 }

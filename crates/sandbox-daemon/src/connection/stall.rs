@@ -32,6 +32,7 @@ impl<S> Stall<S> {
         written: Poll<io::Result<T>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
+        // Any progress starts the limit anew, so that a slow reader is no stalled one.
         if written.is_ready() {
             self.timer = None;
             return written;

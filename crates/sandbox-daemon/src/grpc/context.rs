@@ -85,6 +85,7 @@ fn read(text: &str) -> Option<Duration> {
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
+    // Eight digits of hours are below 2^39 seconds, so that no product below overflows.
     let count: u64 = digits.parse().ok()?;
     Some(match unit {
         "H" => Duration::from_secs(count * 3600),

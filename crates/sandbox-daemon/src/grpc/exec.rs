@@ -48,6 +48,8 @@ impl Exec {
             }
             None => return Err(convert::missing("a program")),
         };
+        // An empty key is none: protobuf does not distinguish a text that is absent from an empty
+        // one.
         let key = key.as_deref().unwrap_or_default();
         let soft_timeout = convert::time_limit(start.soft_timeout)?;
         let asked = Start {
@@ -59,6 +61,8 @@ impl Exec {
         match exec::start(&self.0, key, asked).await? {
             Ok(Found { result, resumed }) => Ok(Ok(Attached {
                 exec: result,
+                // A command that this call starts has no output before this call; an offset is for
+                // a repetition.
                 offset: if resumed { start.offset } else { 0 },
                 is_new: !resumed,
                 soft_timeout,
@@ -192,6 +196,8 @@ impl Following {
         let leash = (is_new && !exec.detached).then(|| Leash::new(&exec.command));
         let cursor = exec.command.record().follow(offset)?;
         let (sender, refusals) = mpsc::channel(command::REFUSALS);
+        // Requests are read by a task of their own: `next` is polled only while the client takes
+        // events, and input must reach a command even if its output is not read.
         let reader = Reader::spawn(read(requests, exec.command.clone(), sender));
         Ok(Self {
             started: Some(pb::ExecStarted {
@@ -240,17 +246,22 @@ impl Source for Following {
                         code: error.code().name().to_owned(),
                         message: error.message().to_owned(),
                     }))),
+                    // The reader has ended. A closed channel is always ready, and would make this
+                    // loop spin.
                     None => self.has_refusals = false,
                 },
                 () = passed(&mut self.soft) => {
                     // The limit has passed, and is not looked at again.
                     self.soft = None;
+                    // What was written until now belongs to this response, so that it ends even if
+                    // the command never stops writing; a client finds the rest by the command's id.
                     let is_running = command::end_of(&self.exec.command).is_none();
                     self.until = is_running.then(|| self.exec.command.record().length());
                 },
                 status = self.context.over() => return Err(status),
             }
         }
+        // first.
         let ended = self.exec.command.ended().await;
         let usage = self.exec.command.usage();
         let ended = resources::with_usage(convert::termination(&ended), usage);
@@ -328,6 +339,7 @@ fn describe(exec: &Started) -> pb::ExecInfo {
         command, detached, ..
     } = exec;
     let mut description = command.text().to_owned();
+    // A list has up to a thousand commands, and each text may have megabytes.
     description.truncate(description.floor_char_boundary(DESCRIPTION_BYTES));
     pb::ExecInfo {
         exec_id: command.id().to_owned(),

@@ -31,6 +31,7 @@ pub(super) struct Interpreter(pub(super) State);
 impl Interpreter {
     fn execute(&self, request: pb::ExecuteCodeRequest) -> Result<(Execution, Cursor), Error> {
         let timeout = match request.timeout {
+            // As over the WebSocket. Code without any limit has to be asked for, by a limit of zero.
             None => Some(INTERPRETER_TIME),
             limit => convert::time_limit(limit)?,
         };

@@ -119,7 +119,11 @@ impl Grpc {
         let Some(service) = self.services.get(&*path.service) else {
             return Status::unimplemented("no such service").into_http();
         };
+        // The limit covers the call up to the head of its response; the response's events have the
+        // context for the rest.
         let limit = context.clone();
+        // tonic's generated services compare the whole path, and know nothing of a sandbox's id
+        // before it.
         *request.uri_mut() = path.uri;
         request.extensions_mut().insert(context);
         match limit.within(service(request)).await {
@@ -132,6 +136,8 @@ impl Grpc {
 /// Returns whether a request is a gRPC call.
 pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
     let content_type = request.headers().get(header::CONTENT_TYPE);
+    // gRPC is defined for HTTP/2 only, and a request of HTTP/1 with this type gets the error of a
+    // route.
     request.version() == http::Version::HTTP_2
         && content_type.is_some_and(|found| found.as_bytes().starts_with(b"application/grpc"))
 }
@@ -207,6 +213,7 @@ fn reflection<T>(
     let builder = Builder::configure()
         .register_encoded_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // The builder would add only the descriptors of the version that it builds.
         .include_reflection_service(false)
         .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET);

@@ -128,6 +128,7 @@ impl Outline {
                     length,
                 } => self.prefix(*byte, read, is_compressed, length)?,
                 Place::Bytes(left) => {
+                    // Not byte by byte: most of a message is the content of texts.
                     let more = (left - 1).min(rest.len() as u64);
                     let (_, rest) = rest.split_at(usize::try_from(more).unwrap_or(rest.len()));
                     bytes = rest;
@@ -159,6 +160,7 @@ impl Outline {
             };
             return Ok(());
         }
+        // The bound is one of each message, since the decoder holds one at a time.
         (self.at, self.values) = (0, 0);
         self.inside.push((self.root, length.into()));
         // A compressed message is refused by the decoder.
@@ -171,6 +173,8 @@ impl Outline {
             return Err(malformed());
         }
         self.at += 1;
+        // The tenth byte shifts by 63, and what it has beyond bit 63 is dropped:
+        // prost refuses such a number when it decodes the message.
         self.number |= u64::from(byte & 0x7f).checked_shl(self.shift).unwrap_or(0);
         self.shift += 7;
         if byte >= 0x80 {
@@ -208,6 +212,8 @@ impl Outline {
     fn length(&mut self, field: u64, length: u64) -> Result<(), Status> {
         let message = self.inside.last().map(|(message, _)| *message);
         match message.and_then(|message| SCHEMA.messages[message].get(&field)) {
+            // A length is the client's: one beyond the enclosing message ends in `skip` as
+            // malformed.
             Some(inner) if length <= self.left() => {
                 self.inside.push((*inner, self.at + length));
                 self.skip(0)
@@ -275,6 +281,8 @@ impl Schema {
             let fields = message.field.iter().filter_map(|field| {
                 let inner = index(field.type_name())?;
                 let options = found[inner].1.options.as_ref();
+                // The compiler makes an entry of a map a nested message with two fields; the limit
+                // counts it once.
                 let is_map = options.is_some_and(|options| options.map_entry());
                 (!is_map).then_some((u64::try_from(field.number()).ok()?, inner))
             });

@@ -75,6 +75,7 @@ impl<P: Pieces> Chunks<P> {
 
     /// Returns the next message, and waits if there is none yet; `None` at the end. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Chunk> {
+        // Nothing is taken out of `rest` before an await, so that a dropped call loses no output.
         if self.rest.is_none() {
             match self.pieces.next().await? {
                 Piece::Data {
@@ -88,6 +89,7 @@ impl<P: Pieces> Chunks<P> {
             }
         }
         let (offset, channel, mut bytes) = self.rest.take()?;
+        // Shares the block, and copies nothing.
         let data = bytes.split_to(bytes.len().min(GRPC_CHUNK_BYTES));
         if !bytes.is_empty() {
             self.rest = Some((offset + data.len() as u64, channel, bytes));
@@ -102,6 +104,7 @@ impl<P: Pieces> Chunks<P> {
     /// Returns the offset at which the next message begins.
     pub(super) fn position(&self) -> u64 {
         match &self.rest {
+            // The source is already ahead by what is left of its piece.
             Some((offset, ..)) => *offset,
             None => self.pieces.position(),
         }

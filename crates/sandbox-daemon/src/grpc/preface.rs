@@ -36,6 +36,8 @@ pub(crate) async fn opening<S: AsyncRead + Unpin>(stream: S) -> io::Result<(Open
         let count = opening.stream.read(&mut opening.read[length..]).await?;
         opening.length += count;
         let read = &opening.read[..opening.length];
+        // Decided at the first byte that differs, since a client of HTTP/1 waits after its request:
+        // reading on to 24 bytes could wait forever for a short one.
         if count == 0 || !PREFACE.starts_with(read) {
             return Ok((opening, false));
         }
@@ -48,6 +50,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Not filled up from the stream in the same call, which could be pending and has no bytes
+        // to wait for.
         if self.given < self.length {
             let some = (self.length - self.given).min(buffer.remaining());
             buffer.put_slice(&self.read[self.given..self.given + some]);
@@ -88,6 +92,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Opening<S> {
     }
 }
 
+// RFC 9113, section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 #[cfg(test)]

@@ -163,6 +163,7 @@ async fn refusal(refused: &mut Option<oneshot::Receiver<Error>>) -> Error {
         if let Ok(error) = receiver.await {
             return error;
         }
+        // The reader has ended without a refusal. A receiver must not be polled again after that.
         *refused = None;
     }
     std::future::pending().await
@@ -195,6 +196,9 @@ async fn obey(message: Option<Message>, pty: &Pty, input: Option<&PtyInput>) -> 
             // If it has ended, the client is notified after the rest of the output.
             let _ = input.write(given.data).await;
             if given.eof {
+                // A terminal's input cannot be closed while others hold it. The line discipline
+                // makes this an end of file if the program has left it in canonical mode
+                // (termios(3), VEOF).
                 let _ = input.write(Bytes::from_static(END_OF_FILE)).await;
             }
             Ok(())

@@ -28,7 +28,6 @@ pub(super) fn limit(limit: Limit) -> pb::ResourceLimit {
     }
 }
 
-/// Adds to an end what the run has used, if that is known.
 /// Returns what enforces a limit, or why nothing does.
 pub(super) fn limit_support((of, found): (Limit, Result<Mechanism, String>)) -> pb::LimitSupport {
     let (mechanism, problem) = match found {
@@ -42,6 +41,7 @@ pub(super) fn limit_support((of, found): (Limit, Result<Mechanism, String>)) -> 
     }
 }
 
+/// Adds to an end what the run has used, if that is known.
 pub(super) fn with_usage(mut ended: pb::Termination, usage: Option<Usage>) -> pb::Termination {
     if let Some(usage) = usage {
         ended.elapsed = duration(usage.wall_time);

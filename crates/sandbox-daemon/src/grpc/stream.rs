@@ -76,6 +76,8 @@ pub(super) fn respond<S: Source>(source: S) -> ResponseOf<S::Event> {
         let event = source.next().await.transpose()?;
         let is_last = event.as_ref().map_or(true, Event::is_last);
         let response = event.map(Event::into_response);
+        // The source is dropped with the last event and not at the next poll, which may never come
+        // from a client that reads no more: a leash is in it.
         Some((response, (!is_last).then_some(source)))
     })))
 }
@@ -90,7 +92,10 @@ pub(super) fn respond_once<E: Event>(event: E) -> ResponseOf<E> {
 pub(super) fn unless_unread<T: Send + 'static>(
     events: impl Stream<Item = Result<T, Status>> + Send + 'static,
 ) -> Events<T> {
+    // One event ahead; more would only be memory for a client that does not read.
     let (sender, receiver) = mpsc::channel(1);
+    // A task of its own, since a stream is not polled while its client does not read: a time limit
+    // inside it would never pass.
     let task = Reader::spawn(async move {
         let mut events = std::pin::pin!(events);
         while let Some(event) = events.next().await {

@@ -32,6 +32,7 @@ where
 {
     let mut connection = pin!(
         http2::Builder::new(TokioExecutor::new())
+            // hyper has no timers of its own, and panics without this if a keep-alive is set.
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(WRITE_STALL)
@@ -45,6 +46,7 @@ where
     tokio::select! {
         ended = connection.as_mut() => ended,
         () = link.over() => {
+            // Sends GOAWAY: pending calls go on, and each ends by its own context.
             connection.as_mut().graceful_shutdown();
             connection.await
         }

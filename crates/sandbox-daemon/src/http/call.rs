@@ -118,6 +118,7 @@ impl Call {
     /// Returns the body, which can still be read afterwards.
     pub(crate) async fn whole_body(&mut self) -> Result<Bytes, ApiError> {
         let bytes = self.collect_body().await?;
+        // The handler reads the body as if it had not been read.
         self.body = Either::Right(Full::new(bytes.clone()));
         Ok(bytes)
     }

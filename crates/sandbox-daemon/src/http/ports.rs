@@ -28,6 +28,7 @@ pub(super) async fn connect(mut call: Call) -> Responded {
     })?;
     let asked = call.parts.headers.get(header::UPGRADE);
     let is_tunnel = asked.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(TUNNEL));
+    // hyper adds this to requests that can be upgraded; those of HTTP/2 cannot.
     let upgraded = call.parts.extensions.remove::<OnUpgrade>();
     let Some(upgraded) = upgraded.filter(|_| is_tunnel) else {
         let message = "a connection to a port needs HTTP/1.1 and the headers Connection: Upgrade and Upgrade: tcp";

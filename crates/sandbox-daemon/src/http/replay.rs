@@ -61,6 +61,7 @@ impl Replays {
             Some(value) if call.parts.method == Method::POST => read_key(value)?,
             _ => return handler(call).await,
         };
+        // A part of what has to be equal, so that it is read before anything is claimed.
         let body = call.whole_body().await?;
         let uri = call.parts.uri.path_and_query().map(ToString::to_string);
         match self.0.claim(self.0.request(key, (uri, body)), Some).await? {
@@ -89,6 +90,7 @@ async fn run(place: Place<String, Response<Kept>>, call: Call, handler: Handler)
         StatusCode::TOO_MANY_REQUESTS,
         StatusCode::SERVICE_UNAVAILABLE,
     ];
+    // The next request with the key tries again: the claim ends when `place` is dropped.
     if not_now.contains(&response.status()) {
         return Ok(response);
     }

@@ -28,6 +28,7 @@ pub(crate) fn empty_body() -> Body {
 pub(crate) fn stream_body(
     stream: impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
 ) -> Body {
+    // Dropped with the body, when the memory that it took can be returned.
     let holder = Holder;
     let frames = stream.map_ok(move |bytes| {
         let _held = &holder;
@@ -51,6 +52,8 @@ fn short(pieces: impl Stream<Item = Result<Bytes, io::Error>>) -> Option<Bytes> 
     let mut whole = Vec::new();
     let mut pieces = pin!(pieces);
     while whole.len() <= SHORT {
+        // What has to be waited for is not in memory. The pieces that were read are dropped then,
+        // and the stream begins anew.
         match pieces.next().now_or_never()? {
             Some(piece) => whole.extend_from_slice(&piece.ok()?),
             None => return Some(whole.into()),

@@ -124,7 +124,6 @@ impl Error {
         match error {
             SpawnError::Limit(error) => Err(Self::of_limit(&error)),
             error if is_shortage(&error) => Err(Self::short(&error)),
-            error if is_shortage(&error) => Err(Self::short(&error)),
             // Nothing is isolated less than it was asked for.
             SpawnError::Isolation(error) => Err(super::isolation::refusal(&error)),
             error => Ok(error),

@@ -76,6 +76,7 @@ pub(crate) async fn start(
 ) -> Result<Result<Found<Arc<Started>>, ExecError>, Error> {
     start.check()?;
     isolation::check(state, start.options.isolation.as_ref())?;
+    // As it takes effect: on a terminal, requests that differ in it alone are the same.
     start.options.output = start.options.output_mode();
     let what = (&start.program, &start.options, start.soft_timeout);
     let request = state.repeats.request(Operation::Exec, key, what)?;
@@ -99,6 +100,7 @@ pub(crate) async fn start(
         let command = command.map_err(NotStarted::Exec)?;
         if let Some(place) = place {
             let command = command.clone();
+            // The place is the command's, and outlives the request.
             tokio::spawn(async move {
                 command.ended().await;
                 drop(place);

@@ -124,6 +124,8 @@ impl<N: Clone + Eq + Hash, V: Clone> Keys<N, V> {
             }
             return Ok(Taken::Known(entry.value.clone()));
         }
+        // Only results are forgotten: a request in progress that lost its place could be carried
+        // out twice.
         if entries.by_name.len() >= entries.bounds.count && !entries.forget_oldest() {
             let message = "too many requests with an idempotency key are being carried out";
             return Err(Error::new(ErrorCode::TooManyRequests, message));

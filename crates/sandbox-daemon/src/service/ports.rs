@@ -92,6 +92,8 @@ pub(crate) async fn tunnel(
 /// Returns the listening ports of a table, whose lines are `0: 0100007F:1F90 00000000:0000 0A ...`.
 fn ports(table: &str) -> impl Iterator<Item = u16> {
     table.lines().skip(1).filter_map(|line| {
+        // The fields are `sl`, `local_address`, `rem_address` and `st` (proc_net_tcp in the
+        // kernel's documentation).
         let mut fields = line.split_ascii_whitespace();
         let (_, port) = fields.nth(1)?.rsplit_once(':')?;
         let state = fields.nth(1)?;

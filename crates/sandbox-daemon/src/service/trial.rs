@@ -42,6 +42,8 @@ impl Trial {
         &self,
         attempt: impl Future<Output = Result<(), IsolationError>>,
     ) -> Result<(), Problem> {
+        // Held during the attempt, so that it is made one time. If this future is dropped, the next
+        // request tries.
         let mut found = self.0.lock().await;
         if let Some(found) = &*found
             && (found.outcome.is_ok() || found.at.elapsed() < REFUSAL)

@@ -80,6 +80,7 @@ pub(super) async fn receive(
     let mut writer = files.write_archive(&path).await.map_err(at(&path))?;
     // If the call ends early, the writer is dropped, which ends the extraction.
     while let Some(data) = context.unless_over(next(&mut requests)).await?? {
+        // The extraction has ended early, with an error that `finish` returns.
         if !data.is_empty() && !writer.write(data).await {
             break;
         }

@@ -66,6 +66,8 @@ where
                 break;
             }
         }
+        // Known from the length, not from a next item: the last message with items has the flag,
+        // and an empty result has one message.
         let is_last = left.len() == 0;
         if is_last {
             items = None;

@@ -35,6 +35,8 @@ impl Piece for pb::WriteArchiveRequest {
 
 /// Returns the next bytes; `None` at the end of the requests. Cancel safe.
 pub(super) async fn next<T: Piece>(requests: &mut Streaming<T>) -> Result<Option<Bytes>, Status> {
+    // Pings show only that the client's host lives. A client that sends no data would hold a file's
+    // descriptor and an upload's turn without a limit.
     let Ok(request) = timeout(UPLOAD_STALL, requests.message()).await else {
         let message = format!("no data arrived for {} s", UPLOAD_STALL.as_secs());
         return Err(Error::new(ErrorCode::RequestTimeout, message).into());

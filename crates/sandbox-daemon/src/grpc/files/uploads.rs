@@ -116,6 +116,8 @@ impl Uploads {
         let unknown = || Error::new(ErrorCode::NotFound, "no such upload");
         let shared = &upload.ok_or_else(unknown)?.shared;
         Ok(Progress {
+            // Read from the atomics and not from `held`, whose lock a call holds as long as it
+            // writes. `is_complete` first: what is complete was received before.
             is_complete: shared.is_complete.load(Ordering::Acquire),
             received: shared.received.load(Ordering::Acquire),
         })
@@ -124,6 +126,8 @@ impl Uploads {
     /// Discards an upload. A call that writes to it ends.
     pub(super) fn delete(&self, id: &str) {
         let removed = self.lock().uploads.remove(id);
+        // Outside of the table's lock. The call that writes holds the rest by its turn, and drops
+        // it soon.
         if let Some(upload) = removed {
             upload.shared.turn.send_modify(|turn| *turn += 1);
         }
@@ -164,6 +168,8 @@ impl Uploads {
 async fn sweep(uploads: Weak<Uploads>) {
     loop {
         let next = {
+            // Upgraded for each round only: a sleeping task must not hold the uploads, which have
+            // files open.
             let Some(uploads) = uploads.upgrade() else {
                 return;
             };
@@ -175,11 +181,14 @@ async fn sweep(uploads: Weak<Uploads>) {
             match table.oldest() {
                 Some(oldest) => oldest + UPLOAD_AGE,
                 None => {
+                    // Under the lock in which nothing idle was found: a call that ends later sees
+                    // that it must start a new sweep.
                     table.is_swept = false;
                     return;
                 }
             }
         };
+        // The lock and the reference were dropped before.
         sleep_until(next).await;
     }
 }
@@ -200,6 +209,8 @@ impl Table {
             }
             let oldest = idle.min_by_key(|(_, upload)| {
                 let is_complete = upload.shared.is_complete.load(Ordering::Acquire);
+                // False sorts first. A complete upload has nothing that could be lost, but the file
+                // in its place.
                 (!is_complete, upload.idle_since)
             });
             let Some(oldest) = oldest.map(|(id, _)| id.clone()) else {
@@ -224,6 +235,7 @@ impl Turn {
     /// Waits until the call before has ended, and returns what the upload holds.
     pub(super) async fn start(&mut self) -> Result<OwnedMutexGuard<Held>, Error> {
         let held = self.shared.held.clone().lock_owned().await;
+        // Another call may have taken the turn while this one waited for the lock.
         if *self.turns.borrow_and_update() == self.number {
             Ok(held)
         } else {

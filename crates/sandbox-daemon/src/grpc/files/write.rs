@@ -45,6 +45,8 @@ pub(super) async fn write(
         if start.offset > 0 {
             return Err(Error::bad("an offset is for an upload with an id").into());
         }
+        // Without an id no call can continue the file, so that dropping the future in the middle is
+        // right.
         return context.unless_over(file.receive(requests)).await?;
     }
     if start.upload_id.len() > REQUEST_KEY_BYTES {
@@ -101,6 +103,8 @@ impl File {
         loop {
             let data = tokio::select! {
                 data = next(&mut requests) => data?,
+                // Only between two pieces: the writer then has whole pieces, and the next call can
+                // continue it.
                 () = turn.taken() => return Err(Turn::lost().into()),
                 // The call has ended.
                 _ = &mut left => return Err(Status::cancelled("the call has ended")),
@@ -110,9 +114,12 @@ impl File {
             };
             let known = skipped.min(data.len() as u64);
             skipped -= known;
+            // A client that does not know how much arrived may send again what was received
+            // already.
             data.advance(usize::try_from(known).unwrap_or(data.len()));
             if let Held::Part(writer) = &mut *held {
                 let written = writer.write(data).await;
+                // Also after an error, which may have come after some bytes.
                 turn.report(writer.written());
                 if let Err(error) = written {
                     *held = Held::Nothing;
@@ -126,6 +133,7 @@ impl File {
         if skipped > 0 && !matches!(*held, Held::Complete(_)) {
             return Err(Error::bad("the file ends before what was received of it").into());
         }
+        // If `finish` fails or is dropped, `Nothing` stays, and the next call starts again.
         let metadata = match std::mem::take(&mut *held) {
             Held::Part(writer) => {
                 let finished = writer.finish().await;

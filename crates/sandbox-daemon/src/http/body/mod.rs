@@ -46,6 +46,7 @@ where
 
 /// Parses a JSON object that has been received.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Result<T, Error> {
+    // Before a value is built: many small ones take much more memory than their text.
     let outline = Outline::default().feed(bytes);
     outline.map_err(|refusal| refusal.into_error(code))?;
     let text = String::from_utf8_lossy(bytes);
@@ -142,6 +143,7 @@ async fn gather(
         if refused.is_some() {
             continue;
         }
+        // A body of one piece is not copied.
         if whole.is_empty() && body.is_end_stream() {
             look(&bytes)?;
             return Ok(bytes);

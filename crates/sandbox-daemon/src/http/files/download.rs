@@ -76,6 +76,7 @@ fn partial(
     offset: u64,
     length: u64,
 ) -> Result<(), ApiError> {
+    // A part has at least one byte.
     let last = offset + length - 1;
     let range = format!("bytes {offset}-{last}/{}", metadata.size);
     let range = HeaderValue::from_str(&range).map_err(ApiError::internal)?;

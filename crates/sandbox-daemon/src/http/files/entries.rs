@@ -97,6 +97,7 @@ pub(in crate::http) async fn remove(mut call: Call) -> Responded {
     call.discard_body().await;
     let path = path_of(&call, "path")?;
     let is_recursive = match call.query("recursive").as_deref() {
+        // The spellings of Go's `strconv.ParseBool`.
         Some("true" | "True" | "TRUE" | "t" | "T" | "1") => true,
         None | Some("" | "false" | "False" | "FALSE" | "f" | "F" | "0") => false,
         Some(_) => return Err(Error::bad("recursive is true or false").into()),

@@ -111,6 +111,8 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Stopped>>> {
         if std::mem::take(&mut self.has_given) {
+            // Pending for one poll, so that the parser looks at the piece before it takes another
+            // one.
             context.waker().wake_by_ref();
             return Poll::Pending;
         }

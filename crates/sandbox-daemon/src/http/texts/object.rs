@@ -187,6 +187,7 @@ impl Sending {
 fn escaped(text: &str) -> io::Result<Bytes> {
     let mut quoted = Vec::with_capacity(text.len() + text.len() / 8 + 2);
     serde_json::to_writer(&mut quoted, text)?;
+    // Without the quotes, which are in the literals around it.
     let end = quoted.len() - 1;
     Ok(Bytes::from(quoted).slice(1..end))
 }

@@ -99,6 +99,7 @@ impl Upgrade {
         if let Some(protocol) = protocol.and_then(|text| HeaderValue::from_str(text).ok()) {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
         }
+        // Resolves only after this response was written, so that it is awaited in a task.
         let upgraded = self.upgraded;
         let config = config(self.message_bytes);
         tokio::spawn(async move {
@@ -116,6 +117,7 @@ impl Upgrade {
 
 fn config(message_bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()
+        // The library's default is 128 KiB, for each of thousands of connections.
         .read_buffer_size(4 * 1024)
         .write_buffer_size(SOCKET_WRITE_BYTES)
         .max_message_size(Some(message_bytes))

@@ -79,6 +79,7 @@ impl Close {
 
     /// Returns the close frame, with as much of the reason as fits.
     pub(crate) fn frame(&self) -> Message {
+        // A reason is UTF-8 (RFC 6455, section 5.5.1), so that no character is cut.
         let end = self.reason.floor_char_boundary(REASON_BYTES);
         Message::Close(Some(CloseFrame {
             code: self.code.into(),
@@ -194,6 +195,7 @@ where
 {
     let mut ping = interval(PING_INTERVAL);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick of an interval is immediate.
     ping.reset();
     loop {
         if send_ready(sink, &mut source).await? {
@@ -224,6 +226,7 @@ where
 {
     let mut sent = false;
     while let Some(message) = source.ready() {
+        // Flushed together, below: many small messages become few writes.
         sink.feed(message.into()).await?;
         sent = true;
     }

@@ -119,6 +119,7 @@ pub(crate) async fn page(
     let page = files.page(path, options).await.map_err(at(path))?;
     let next = match page.entries.last() {
         Some(last) if page.has_more => {
+            // The token is the last path: nothing is remembered of a listing between two pages.
             Some(URL_SAFE_NO_PAD.encode(last.path.as_os_str().as_bytes()))
         }
         _ => None,

@@ -59,6 +59,8 @@ impl Stretch {
         let (mut gaps, mut held, mut cost) = (0, 0, 0);
         'whole: {
             while let Some(piece) = cursor.next().await {
+                // What is in memory is read without a wait, so that a long record would hold the
+                // thread.
                 tokio::task::consume_budget().await;
                 match piece {
                     Piece::Gap { offset, length } => {
@@ -167,6 +169,7 @@ async fn tail(
     let mut tail = Half::new(end, room);
     while tail.at > head {
         tokio::task::consume_budget().await;
+        // A cursor only reads forwards: backwards in windows.
         let mut cursor = record.between(tail.at.saturating_sub(WINDOW).max(head), tail.at)?;
         let mut pieces = Vec::new();
         while let Some(piece) = cursor.next().await {
