@@ -120,6 +120,7 @@ impl<C: Connect> Follower<C> {
             .current
             .take()
             .is_some_and(|last| last.has_brought || last.since.elapsed() >= RESUME_PAUSE);
+        // A cut after a good connection is a new one, with its own time and short pauses.
         let cut = self.cut.filter(|_| !was_good);
         match reopen(self, cut, error).await {
             Ok(cut) => {

@@ -70,6 +70,7 @@ impl RetryPolicy for SafeRetries {
         }
         let error = failure.error;
         let is_safe = match (error.delivery(), failure.effect) {
+            // Other kinds are deadlines, and mistakes that the next attempt would repeat.
             (Delivery::NotSent, _) => {
                 matches!(error.kind(), ErrorKind::Connect | ErrorKind::Closed)
             }

@@ -93,6 +93,8 @@ impl Tokens {
         }
         Ok(current
             .clone()
+            // A provider that returns the refused token again has no better one: sending it twice
+            // would not help.
             .filter(|fresh| Some(fresh) != refused.as_ref()))
     }
 }
@@ -112,6 +114,7 @@ impl Presented {
             let message = "the access token has characters that a header cannot carry";
             Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message)
         })?;
+        // Not shown by `Debug`, and not put into HPACK's dynamic table.
         header.set_sensitive(true);
         Ok(Self { header })
     }

@@ -92,7 +92,7 @@ impl SessionService for Sessions {
         let begun = session::execute(&self.0, id, key, &request.command, options).await?;
         let ((session, command), resumed) = (begun.result, begun.resumed);
         // Before anything that can fail, so that a call which ends with an error leaves no command
-        // behind it. A repeated call does not own the command that the first one started.
+        // running. A repeated call does not own the command that the first one started.
         let leash = (!request.detach && !resumed).then(|| Leash::new(&command));
         let cursor = command.record().follow(request.offset);
         Ok(respond(Running {

@@ -46,6 +46,8 @@ impl Peer {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let version = header("x-daytona-sdk-version").filter(|version| !version.trim().is_empty());
         let version = version.or_else(|| {
+            // A browser's WebSocket has no way to set a header of the handshake, but for the
+            // subprotocols.
             ws::offered(headers).find_map(|offered| offered.strip_prefix(SDK_VERSION_PREFIX))
         });
         Self {
@@ -139,6 +141,7 @@ fn numbers(text: &str) -> Option<[u64; 3]> {
     let mut numbers = [0; 3];
     let mut count = 0;
     for part in release.split('.') {
+        // A fourth number, or one that is too large, makes the version unreadable.
         *numbers.get_mut(count)? = part.parse().ok()?;
         count += 1;
     }

@@ -36,6 +36,7 @@ pub(super) async fn connect(mut call: Call) -> Responded {
     };
     let stream = ports::connect(port).await?;
     let link = call.link.clone();
+    // The upgrade completes only after this function's response has been written.
     tokio::spawn(async move {
         // An error means that the connection ended before the response was written.
         if let Ok(client) = upgraded.await {

@@ -108,6 +108,7 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
         }
     }
     if !peer.takes_extensions() {
+        // Go SDKs before 0.188 fail on fields that they do not know.
         (response.termination, response.truncation) = (None, None);
         response.isolation_level = None;
     }

@@ -31,6 +31,7 @@ pub(crate) fn stream_body(
     // Dropped with the body, when the memory that it took can be returned.
     let holder = Holder;
     let frames = stream.map_ok(move |bytes| {
+        // Makes the closure capture it.
         let _held = &holder;
         Frame::data(bytes)
     });

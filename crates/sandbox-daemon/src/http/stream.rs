@@ -45,6 +45,7 @@ async fn serve(mut duplex: Duplex, state: State, key: String) {
     let (run, input, _leash) = match start(first, &state, &key).await {
         Ok(started) => started,
         Err(error) => {
+            // As a message, since a close has room for 123 bytes of a reason and none for a code.
             if duplex.send(refusal(&error)).await.is_ok() {
                 let close = Close::new(close_code::POLICY_VIOLATION, "");
                 duplex.close(close).await;
@@ -99,6 +100,7 @@ async fn start(
         Err(error) => error,
     })?;
     let command = found.result.command.clone();
+    // A request that is repeated does not own the command that the first one started.
     let leash = (kill_on_drop && !found.resumed).then(|| Leash::new(&command));
     // A record always contains its beginning.
     let cursor = command.record().follow(0)?;
@@ -201,6 +203,7 @@ impl Source for Run {
     async fn wait(&mut self) -> bool {
         tokio::select! {
             more = self.output.wait() => more,
+            // `ready` builds the message, with the room of that moment.
             () = room(&self.window) => true,
             Some(error) = self.refusals.recv() => {
                 self.next = Some(refusal(&error));

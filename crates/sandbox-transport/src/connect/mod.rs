@@ -64,6 +64,7 @@ impl tower_service::Service<http::Uri> for Connector {
     type Future = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Each request connects by itself; there is nothing to wait for.
         Poll::Ready(Ok(()))
     }
 
@@ -82,6 +83,7 @@ impl tower_service::Service<http::Uri> for Connector {
 impl Way {
     async fn connect(&self) -> io::Result<Stream> {
         let (host, port) = match &self.target {
+            // Without a proxy and without TLS, which are for networks.
             Target::Unix(path) => return unix(path).await,
             Target::Tcp { host, port, .. } => (host, *port),
         };

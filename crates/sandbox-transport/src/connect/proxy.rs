@@ -101,6 +101,7 @@ impl Tunnel {
         let host = uri.host().filter(|_| uri.scheme_str() == Some("http"));
         let host = host.ok_or_else(unusable)?;
         Ok(Self {
+            // The brackets of an IPv6 address belong to the URI; the resolver takes none.
             host: host.trim_matches(['[', ']']).to_owned(),
             port: uri.port_u16().unwrap_or(80),
             authorization: proxy.basic_auth().cloned(),

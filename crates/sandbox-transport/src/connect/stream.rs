@@ -24,6 +24,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 impl Stream {
     pub(crate) fn new(io: impl Duplex + 'static) -> Self {
         Self {
+            // Boxed: a connector has one type of connection, for TCP, TLS and Unix sockets alike.
             io: TokioIo::new(Box::new(io)),
             is_h2: false,
         }

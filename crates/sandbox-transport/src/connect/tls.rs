@@ -98,6 +98,7 @@ impl Tls {
         };
         config.alpn_protocols = match purpose {
             Purpose::Requests => vec![H2.to_vec(), b"http/1.1".to_vec()],
+            // Offered alone: over HTTP/2, `Upgrade` does not exist (RFC 9113, section 8.6).
             Purpose::Sockets => vec![b"http/1.1".to_vec()],
             #[cfg(feature = "grpc")]
             Purpose::Calls => vec![H2.to_vec()],

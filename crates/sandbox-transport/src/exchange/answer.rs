@@ -98,6 +98,7 @@ async fn read_known(
             upgraded: None,
         });
     }
+    // A server that ignores `Upgrade` responds as to any GET (RFC 9110, section 7.8).
     if status.is_success() || status.is_informational() {
         let message = "the response is no WebSocket";
         return Err(Error::new(

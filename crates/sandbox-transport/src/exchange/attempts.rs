@@ -29,6 +29,8 @@ impl Attempts<'_> {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        // Outside of the timeout, which drops everything else: what may have arrived is still
+        // needed.
         let progress = Progress::default();
         match tokio::time::timeout(self.deadline, self.repeat(&exchange, &progress)).await {
             Ok(result) => result,
@@ -60,6 +62,7 @@ impl Attempts<'_> {
             let Some(pause) = pause else {
                 return Err(error);
             };
+            // Before the pause, in which the deadline may pass.
             progress.failed(&error);
             tokio::time::sleep(pause).await;
         }

@@ -78,12 +78,15 @@ impl Upload {
             return Poll::Ready(Some(Err(io::Error::other("another attempt has begun"))));
         }
         state.idle_since = None;
+        // Each time: the task that polls may be another one.
         state.reader = Some(context.waker().clone());
         let next = ready!(state.poll_next(context));
         state.idle_since = Some(Instant::now());
         Poll::Ready(match next {
             Ok(piece) => piece.map(Ok),
             Err(error) => {
+                // An `io::Error` cannot be cloned. The connection gets the copy, and the caller the
+                // original.
                 let copy = io::Error::new(error.kind(), error.to_string());
                 state.pieces = None;
                 state.failure = Some(error);
@@ -141,6 +144,7 @@ impl Upload {
                 return result.map_err(|error| self.explain(error));
             }
             let now = self.lock().idle_since;
+            // `None` means that the content makes the peer wait, which is no fault of the peer.
             if now.is_some_and(|since| since.elapsed() >= limit) {
                 let message = format!("the daemon has accepted nothing for {limit:?}");
                 return Err(Error::new(ErrorKind::Timeout, Delivery::Uncertain, message));
@@ -205,6 +209,7 @@ impl State {
                 }
             }
         }
+        // Set before the piece is known to arrive: what hyper has taken may be sent.
         self.has_begun = true;
         let length = self.rest.len().min(UPLOAD_PIECE_BYTES);
         let piece = self.rest.split_to(length);

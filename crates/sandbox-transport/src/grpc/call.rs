@@ -89,6 +89,7 @@ impl GrpcTransport {
             deadline: self.options.deadline.unwrap_or(call.deadline),
         };
         let exchange = |token, progress| {
+            // A wire for each attempt, so that none reports the failure of another.
             let wire = Wire::new(self.inner.clone(), token, progress);
             let sending = send(wire.clone());
             async move {

@@ -134,6 +134,7 @@ pub(super) async fn start_stream(
             let (mut incoming, outgoing) = begun(sender, answers.into_inner());
             match incoming.next().await?.event {
                 Some(Event::Started(started)) => Ok((incoming, outgoing, started)),
+                // A command that ends before it started was refused by its system.
                 Some(Event::Ended(ended)) => Err(not_started(ended)?.into()),
                 _ => Err(status::incomplete("beginning").into()),
             }
@@ -253,6 +254,7 @@ impl Control {
     /// Reports the daemon's refusal of a separate call as an event, as if the request had been sent in the main call.
     fn apart<A>(&self, done: Result<A, Error>) -> Result<(), Error> {
         match done {
+            // Without a code the refusal is not the daemon's, but a proxy's or a library's.
             Err(error) if error.delivery() == Delivery::Rejected && error.code().is_some() => {
                 let bad = ErrorCode::BadRequest.name();
                 // Any other refusal is due to the current state.

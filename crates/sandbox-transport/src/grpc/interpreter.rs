@@ -23,6 +23,8 @@ pub(super) async fn execute(
     transport: &GrpcTransport,
     request: InterpretRequest,
 ) -> Result<InterpreterStream, Error> {
+    // In the message, an empty text means the default context; over a WebSocket it is an unknown
+    // one.
     if request.context_id.as_deref() == Some("") {
         let message = "context not found: ";
         return Ok(refused(Error::new(

@@ -47,6 +47,7 @@ impl Position {
     /// Returns the event of a gap.
     pub(super) fn gap(&mut self, gap: pb::Gap) -> Result<Option<LogEvent>, Error> {
         let end = gap.offset.checked_add(gap.length).ok_or_else(bad)?;
+        // It contradicts bytes that were returned; `until` alone would accept its rest.
         if gap.offset < self.0 {
             return Err(bad());
         }

@@ -57,6 +57,7 @@ pub(super) async fn attach(
     };
     let (opened, screen, keyboard) =
         connect(transport, Message::Attach(attach), Call::new(Effect::None)).await?;
+    // The daemon ends the call of a viewer that types.
     let keyboard = (!request.read_only).then_some(keyboard);
     Ok(connection(request.id, opened, screen, keyboard))
 }

@@ -19,6 +19,7 @@ pub(super) async fn execute(
     session_id: &str,
     request: SessionExecuteRequest,
 ) -> Result<SessionOutcome, Error> {
+    // In the message, an empty text means that the daemon chooses an id.
     if request.command_id.as_deref() == Some("") {
         return Err(refused("the id of the command is empty"));
     }
@@ -133,6 +134,7 @@ pub(super) fn input(given: CommandInput) -> Result<pb::Input, Error> {
     if given.is_line {
         let mut line = String::from_utf8(data.into())
             .map_err(|error| refused("the line is not UTF-8").with_source(error))?;
+        // An end without a line must not send an empty line first.
         let is_only_the_end = line.is_empty() && given.eof;
         if !is_only_the_end && !line.ends_with('\n') {
             line.push('\n');

@@ -46,6 +46,8 @@ fn answered(status: &Status, name: Option<String>) -> Error {
 /// its streams.
 fn unnamed(status: Status) -> Error {
     let (kind, message) = match status.code() {
+        // tonic sets a source for what the connection reported, never for a status that the daemon
+        // sent.
         _ if status.source().is_some() => (
             ErrorKind::Closed,
             "the connection ended within the response",

@@ -69,6 +69,8 @@ impl Wire {
         })?;
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
+        // `extend` replaces, so that a configured header wins over the stub's; the token is set
+        // last.
         headers.extend(self.inner.headers.clone());
         if let Some(token) = &self.token {
             headers.insert(header::AUTHORIZATION, token.header.clone());
@@ -76,6 +78,7 @@ impl Wire {
         if let Some(upload) = self.upload.clone() {
             request = request.map(|body| Body::new(Cut { body, upload }));
         }
+        // Must come before the request is passed on, since it is an extension of it.
         self.progress.begin(capture_connection(&mut request));
         let response = self.inner.client.request(request).await;
         let response = response.map_err(|error| lost(error, &self.inner.endpoint))?;
@@ -101,6 +104,7 @@ impl Service<Request<Body>> for Wire {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, NoAnswer>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NoAnswer>> {
+        // The pool makes connections as they are needed; there is nothing to wait for.
         Poll::Ready(Ok(()))
     }
 

@@ -112,6 +112,7 @@ pub(super) fn level(received: rest::IsolationLevel) -> Option<IsolationLevel> {
 }
 
 pub(super) fn isolation_support(received: rest::IsolationSupport) -> IsolationSupport {
+    // A daemon from before this field reports only one level.
     let levels = if received.levels.is_empty() {
         vec![received.level]
     } else {

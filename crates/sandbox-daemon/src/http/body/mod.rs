@@ -49,6 +49,8 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Resul
     // Before a value is built: many small ones take much more memory than their text.
     let outline = Outline::default().feed(bytes);
     outline.map_err(|refusal| refusal.into_error(code))?;
+    // serde_json refuses invalid UTF-8 and lone surrogates. Go's encoding/json, the reference's,
+    // replaces both by U+FFFD.
     let text = String::from_utf8_lossy(bytes);
     let text = mend_surrogates(&text);
     // U+FFFD is longer than the byte that it replaces.
@@ -133,6 +135,7 @@ async fn gather(
         let bytes = match frame.map(hyper::body::Frame::into_data) {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(_trailers)) => continue,
+            // The rest is not read: it may be of any length, and the connection is closed with it.
             Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
             Err(error) => {
                 return Err(refused.unwrap_or_else(|| {
@@ -152,6 +155,7 @@ async fn gather(
             Ok(()) => whole.extend_from_slice(&bytes),
             Err(error) => {
                 refused = Some(error);
+                // Frees what was received, which `clear` would retain until the end of the body.
                 whole = Vec::new();
             }
         }

@@ -31,6 +31,7 @@ impl<'de> Deserializer<'de> for Object<'de> {
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
         let mut reader = serde_json::Deserializer::from_str(self.text);
+        // `end` is not called on either reader, so that text after the object is ignored.
         let last = reader.deserialize_map(FindLast { fields })?;
         let mut reader = serde_json::Deserializer::from_str(self.text);
         reader.deserialize_map(TakeLast {

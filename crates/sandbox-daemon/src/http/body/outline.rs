@@ -46,6 +46,8 @@ impl Outline {
                 (Place::Before, _) => return Err(Refusal::NoObject),
                 (Place::Inside, b'"') => self.place = Place::InText,
                 (Place::Inside, b',') => {
+                    // A container with one member has no comma; how deep values are built is
+                    // bounded by serde_json's recursion limit.
                     self.values += 1;
                     if self.values >= REQUEST_VALUES {
                         return Err(Refusal::TooManyValues);

@@ -12,6 +12,7 @@ pub(super) async fn respond_apart<T: Serialize>(
     make: impl FnOnce() -> T + Send + 'static,
     is_truncated: bool,
 ) -> Responded {
+    // Serializing a long listing would block the other connections of a runtime's thread.
     let body = tokio::task::spawn_blocking(move || serde_json::to_vec(&make()));
     let body = body.await.map_err(ApiError::internal)??;
     let mut response: Response<Body> = typed(JSON, whole_body(body.into()));

@@ -64,6 +64,7 @@ enum Next {
 impl Parts {
     /// Returns the next bytes. A file that cannot be read to its end ends the body there, which the client detects.
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, io::Error> {
+        // A file's piece puts itself back; at its end the next path follows.
         let bytes = match std::mem::replace(&mut self.state, Next::Path) {
             Next::Nothing => return Ok(None),
             Next::Path => match self.paths.next() {
@@ -91,6 +92,7 @@ impl Parts {
         match Opened::new(&self.files, &names::to_path(path.as_bytes()), &whole).await {
             Ok(file) => {
                 let disposition = disposition("form-data; name=\"file\"", &path, self.quoted);
+                // The length of a file of /proc is not known before it is read.
                 let length = file.length();
                 let length = length.map(|length| format!("Content-Length: {length}\r\n"));
                 let length = length.unwrap_or_default();
@@ -103,6 +105,7 @@ impl Parts {
             }
             Err(error) => {
                 let disposition = disposition("form-data; name=\"error\"", &path, self.quoted);
+                // The response has begun, so that an error of one file can only be a part of it.
                 let error = json!({
                     "message": error.message(),
                     "statusCode": error.code().http_status(),
@@ -142,6 +145,7 @@ pub(super) fn disposition(kind: &str, name: &str, encoding: Quoted) -> String {
     for character in name.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
+            // A line break would end the header, and let a file's name add headers of its own.
             '\0'..' ' | '\x7f' => quoted.push('_'),
             _ if encoding == Quoted::Utf8 => quoted.push(character),
             _ => {

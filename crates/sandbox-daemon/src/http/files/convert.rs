@@ -10,6 +10,7 @@ use crate::service::files::names;
 
 /// Returns the metadata of the file at a path.
 pub(super) fn info(path: &Path, metadata: &Metadata) -> FileInfo {
+    // The root has no name.
     let name = path.file_name().map_or(path, Path::new);
     let modified = timestamp(metadata.modified);
     FileInfo {
@@ -28,6 +29,7 @@ pub(super) fn info(path: &Path, metadata: &Metadata) -> FileInfo {
 
 /// Returns the type and the permissions of a file, in the letters that the clients know.
 fn letters(metadata: &Metadata) -> String {
+    // Go's `os.FileMode.String`, not the letters of ls(1).
     let mut letters = String::from(match metadata.kind {
         FileKind::Dir => "d",
         FileKind::Symlink => "L",

@@ -67,6 +67,7 @@ async fn page(call: &Call, path: &Path, depth: usize, size: usize) -> Responded 
 fn page_of(call: &Call) -> Result<Option<usize>, Error> {
     match (call.query("page_size"), call.query("page_token")) {
         (None, None) => Ok(None),
+        // A token alone asks for the next page, of the default size.
         (None, Some(_)) => Ok(Some(0)),
         (Some(size), _) => match size.parse() {
             Ok(size) => Ok(Some(size)),

@@ -141,6 +141,7 @@ fn content_type(call: &Call) -> &str {
 
 /// Returns the error for a form that cannot be read.
 fn refusal(error: &multer::Error) -> Error {
+    // multer wraps the stream's own error, whose code would be lost.
     if let multer::Error::StreamReadFailed(cause) = error
         && let Some(stopped) = cause.downcast_ref::<Stopped>()
     {

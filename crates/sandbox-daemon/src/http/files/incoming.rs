@@ -121,6 +121,8 @@ where
         }
         loop {
             let polled = {
+                // Held for one poll only, in which nothing is awaited: the readers take turns, and
+                // never wait for it.
                 let mut body = lock(&self.shared.body);
                 Pin::new(&mut *body).poll_frame(context)
             };
@@ -142,6 +144,8 @@ where
                 }
                 Poll::Pending => {
                     let silence = &mut self.silence;
+                    // Created when nothing is there, so that an upload which flows needs no timer
+                    // for each piece.
                     let silence = silence.get_or_insert_with(|| Box::pin(sleep(UPLOAD_STALL)));
                     return silence
                         .as_mut()

@@ -24,6 +24,7 @@ pub(super) fn mode_of(call: &Call) -> Result<Option<u32>, ApiError> {
 /// Parses the octal text of a mode.
 pub(super) fn octal(mode: &str) -> Result<u32, Error> {
     let digits = mode.strip_prefix("0o").unwrap_or(mode);
+    // `from_str_radix` accepts a plus sign.
     let is_octal = digits.bytes().all(|digit| digit.is_ascii_digit());
     let parsed = is_octal.then(|| u32::from_str_radix(digits, 8).ok());
     let parsed = parsed.flatten().filter(|mode| *mode <= 0o7777);

@@ -31,14 +31,17 @@ fn parse(range: &str, size: u64) -> Option<Requested> {
     let (first, last) = range.split_once('-')?;
     let number = |text: &str| {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        // Only a number that is too large fails, and it is beyond the end of any file.
         is_number.then(|| text.parse().unwrap_or(u64::MAX))
     };
     let (offset, end) = match (first, last) {
         ("", "") => return None,
+        // A suffix that is longer than the file is the whole file (RFC 9110, section 14.1.2).
         ("", count) => (size.saturating_sub(number(count)?), size),
         (first, "") => (number(first)?, size),
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
+            // RFC 9110, section 14.1.1: such a range is invalid, and ignored as if there were none.
             if last < first {
                 return None;
             }

@@ -21,6 +21,8 @@ pub(in crate::http) async fn find(call: Call) -> Responded {
         let line = |line: sandbox_files::Line| Match {
             file: names::to_text(&joined(&path, &line.path)),
             line: line.number,
+            // JSON has no form for other bytes. A path has one, since it is used in the next
+            // request.
             content: String::from_utf8_lossy(&line.text).into_owned(),
         };
         lines.map(line).collect::<Vec<_>>()

@@ -133,6 +133,7 @@ async fn receive(call: &Call, shared: &Shared) -> Result<Received, Error> {
     let (mut count, mut has_modes) = (0, false);
     while let Some(part) = form.next().await? {
         count += 1;
+        // `announced` holds an entry for each path whose file has not arrived yet.
         if count > REQUEST_VALUES {
             return Err(Error::too_many_values());
         }
@@ -160,6 +161,7 @@ async fn receive(call: &Call, shared: &Shared) -> Result<Received, Error> {
         }
     }
     let mut without: Vec<_> = announced.into_keys().collect();
+    // The order of a hash map differs from run to run.
     without.sort_unstable();
     let without = without.into_iter();
     failures.extend(without.map(|file| Error::bad(format!("{file}: the form has no file for it"))));

@@ -50,6 +50,8 @@ async fn serve(mut duplex: Duplex, engine: Engine, is_rich: bool) {
 async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Run, Close> {
     let unreadable = || Close::new(close_code::PROTOCOL_ERROR, "invalid JSON payload");
     let refused = |reason: &str| Close::new(close_code::POLICY_VIOLATION, reason.to_owned());
+    // Go's encoding/json, the reference's, accepts `null` for a struct; what is missing then is the
+    // code.
     let request = if message.trim_ascii() == b"null" {
         InterpreterRequest::default()
     } else {

@@ -52,6 +52,7 @@ impl OutputMessages {
             let Some((channel, mut bytes)) = self.next_rest() else {
                 break;
             };
+            // A message has one channel, and the order of both is that of the program.
             if !text.is_empty() && of != Some(channel) {
                 self.rest = Some((channel, bytes));
                 break;
@@ -59,6 +60,8 @@ impl OutputMessages {
             of = Some(channel);
             let some = bytes.split_to(bytes.len().min(room));
             room -= some.len();
+            // A character may be cut by `room` or by the program's writes: the decoder holds its
+            // first bytes back for each channel.
             text.push_str(&self.text.decode(channel, &some));
             self.rest = Some((channel, bytes)).filter(|(_, bytes)| !bytes.is_empty());
         }

@@ -76,6 +76,7 @@ impl Source for Follower {
             }
             match self.cursor.try_next() {
                 Some(piece) => self.take(piece),
+                // At the end the rendering also sends what it holds back for more output.
                 None if self.cursor.at_end() => return self.rendering.finish(),
                 None => return self.rendering.flush(),
             }

@@ -66,6 +66,7 @@ async fn answer(call: Call, record: &Record, form: LogForm) -> Responded {
         is_json: form == LogForm::Json,
         takes_extensions,
     };
+    // A scan first: the number of missing bytes belongs into the head of the response.
     let texts = Texts::of(record, offset, shape).await?;
     let missing = texts.missing();
     let mut response = match form {
@@ -191,6 +192,7 @@ fn upgrade(call: Call, record: &Record, form: LogForm, follows: bool, offset: u6
 fn stream(link: Link, record: &Record, form: LogForm, offset: u64) -> Responded {
     let cursor = record.follow(offset)?;
     let mut follower = Follower::new(cursor, rendering(form));
+    // Before the response's head is written, which is the only place for the header.
     let gap = follower.begin();
     let follower = Some(follower);
     let pieces = stream::unfold((follower, link), |(follower, mut link)| async {

@@ -45,6 +45,7 @@ impl Rendering {
     /// Renders frames of a log from `offset` on.
     pub(in crate::http) fn frames(offset: u64) -> Self {
         let mut writer = Writer::new();
+        // A frame's offset is one of the log, not of this response.
         writer.skip(offset);
         Self::Frames(Frames {
             writer,
@@ -116,6 +117,8 @@ impl Rendering {
             Self::Frames(frames) => {
                 if std::mem::take(&mut frames.owes_gap) {
                     let channel = Channel::Stdout;
+                    // An empty frame has an offset too, by which the client sees the gap although
+                    // nothing follows.
                     frames.writer.encode(channel, b"", &mut frames.buffer);
                 }
                 &mut frames.buffer

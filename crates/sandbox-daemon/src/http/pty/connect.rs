@@ -112,6 +112,8 @@ pub(crate) fn variables(
     let Some(text) = offers.find_map(|offer| offer.strip_prefix(PTY_ENVS_PREFIX)) else {
         return Ok(None);
     };
+    // With or without padding: `=` is no character of a subprotocol (RFC 6455, section 4.1), but is
+    // accepted all the same.
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);

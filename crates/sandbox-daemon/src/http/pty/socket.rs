@@ -107,6 +107,7 @@ impl Source for Screen {
     async fn finish(&mut self) -> (Vec<Message>, Close) {
         let ended = self.pty.ended().await;
         let reason = convert::close_reason(&ended);
+        // A client without the message about the end knows it only from the reason, as JSON.
         let text = serde_json::to_string(&reason).unwrap_or_default();
         let close = Close::new(reason.close_code(), text);
         let exited = json(&if self.is_extended {

@@ -51,6 +51,7 @@ impl Object {
         let mut members: BTreeMap<_, _> = members
             .map(|(name, value)| (name, Member::Value(value)))
             .collect();
+        // After the values, so that a part replaces a member of the same name.
         members.extend(
             parts
                 .into_iter()
@@ -158,6 +159,7 @@ impl Sending {
                         None => (escaped(decoder.finish(CHANNEL))?, true),
                     }
                 } else {
+                    // Escaped, a byte may become six.
                     let piece = rest.split_to(rest.len().min(PIECE));
                     (escaped(&decoder.decode(CHANNEL, &piece))?, false)
                 };

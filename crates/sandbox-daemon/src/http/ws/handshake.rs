@@ -60,6 +60,7 @@ impl Upgrade {
         };
         let accept = key.map(|key| derive_accept_key(key.as_bytes()));
         let accept = accept.and_then(|accept| HeaderValue::from_str(&accept).ok());
+        // hyper adds it only to requests that can be upgraded.
         let upgraded = parts.extensions.get::<OnUpgrade>().cloned();
         match (problem, upgraded, accept) {
             ("", Some(upgraded), Some(accept)) => Ok(Self {

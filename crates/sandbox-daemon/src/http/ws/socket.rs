@@ -97,6 +97,8 @@ pub(crate) struct Duplex<S = TokioIo<Upgraded>> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Duplex<S> {
     pub(crate) fn new(socket: Socket<S>, link: Link) -> Self {
+        // Both halves share the socket behind a lock for each poll. One task reads and writes, so
+        // that it is never contended.
         let (sink, stream) = socket.split();
         Self { sink, stream, link }
     }
@@ -194,6 +196,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut ping = interval(PING_INTERVAL);
+    // One ping after a write that took long, not one for each interval of it.
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick of an interval is immediate.
     ping.reset();
@@ -257,6 +260,7 @@ where
     loop {
         let code = match stream.next().await {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => return Ok(message),
+            // A ping; the library queues the pong, and sends it with the next write or read.
             Some(Ok(_)) => continue,
             Some(Err(Error::Capacity(_))) => close_code::MESSAGE_TOO_BIG,
             Some(Err(Error::Protocol(_) | Error::Utf8(_))) => close_code::PROTOCOL_ERROR,

@@ -25,6 +25,7 @@ pub(super) async fn file(transport: &GrpcTransport, path: &Path) -> Result<FileR
         ..pb::ReadRequest::default()
     };
     let (started, stream) = open(transport, &request).await?;
+    // Only now: the first call accepts any content, the next ones only the same.
     request.if_match = started.file.map(|file| file.entity_tag).unwrap_or_default();
     let download = Download {
         idle: transport.options.deadline.unwrap_or(TRANSFER_IDLE),

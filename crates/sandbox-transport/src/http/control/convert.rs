@@ -76,6 +76,7 @@ pub(super) fn minutes(duration: Duration) -> i64 {
 }
 
 fn interval(minutes: f64) -> Option<Duration> {
+    // A negative number means never.
     Duration::try_from_secs_f64(minutes * 60.0).ok()
 }
 

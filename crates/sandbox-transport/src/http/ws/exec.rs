@@ -56,6 +56,7 @@ pub(crate) async fn start(
         isolation_level,
     } = transport.within(started(&mut incoming)).await?;
     match input_window {
+        // Before the caller has the control, so that no input is sent without the limit.
         Some(bytes) => control.0.limit(bytes, taken),
         // The daemon is too old to support terminals.
         None if tty.is_some() => {
@@ -114,6 +115,7 @@ pub(crate) async fn started(incoming: &mut Incoming) -> Result<Started, Error> {
 
 /// Returns the error of a command that was not started, as over HTTP.
 fn refusal(code: String, message: String) -> Error {
+    // A newer daemon may have codes that this client does not know; each is a refusal.
     let status = ErrorCode::from_name(&code).map_or(400, ErrorCode::http_status);
     Error::answered(status, Some(code), &message)
 }
@@ -144,6 +146,8 @@ impl Source<ExecEvent> for Events {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event.into()));
             }
+            // The daemon closes after its last message; that close is no event, and a loss after it
+            // no error.
             if self.has_ended {
                 return Ok(None);
             }
@@ -184,6 +188,7 @@ impl ExecControl for Control {
     }
 
     fn close_input(&self) -> ApiFuture<'_, ()> {
+        // In order, unlike a signal: the end must not overtake the input before it.
         Box::pin(async move { self.0.text(message(&ExecClientMessage::Eof)?).await })
     }
 

@@ -66,6 +66,7 @@ impl Connect for Sockets {
             .open(path, Effect::None, &[LOG_FRAMES])
             .await?;
         let has_offsets = opened.speaks(LOG_FRAMES);
+        // The offset is one of the earlier daemon's log.
         if self.has_offsets.is_some_and(|before| before != has_offsets) {
             let message = "another daemon responds than before the cut";
             return Err(Error::new(ErrorKind::Conflict, Delivery::Rejected, message));
@@ -126,6 +127,8 @@ impl Sockets {
                 marked.finish(&mut log.offset, &mut log.ready)
             }
             (_, Form::Marked(marked)) => {
+                // A connection that broke before it was back at the offset has only the earlier
+                // digest.
                 self.known = marked.digest_at(log.offset).or(self.known);
                 Err(end.into_error())
             }

@@ -42,6 +42,7 @@ impl Frames {
                 });
             }
             *offset = self.reader.offset();
+            // An empty frame only reports the offset, after a gap that nothing follows.
             if !frame.payload.is_empty() {
                 events.push_back(LogEvent::Output {
                     channel: frame.channel,
@@ -104,6 +105,7 @@ impl Marked {
             self.take(channel, bytes, offset, events)?;
         }
         match self.seen.cmp(offset) {
+            // Only at the end: until then, the rest of what is known may still come.
             std::cmp::Ordering::Less => {
                 let message = format!("the log has {} bytes, less than {offset}", self.seen);
                 let kind = match self.expected {
@@ -134,6 +136,7 @@ impl Marked {
             self.seen += known.len() as u64;
             self.digest.add(channel, &known);
             let is_back = self.seen == *offset;
+            // Compared once, where the two readings meet: a digest needs no copy of the log.
             if is_back
                 && self
                     .expected
@@ -173,6 +176,8 @@ impl Digest {
             Channel::Stderr => 0x100,
         };
         for byte in bytes {
+            // A bit beyond the byte, so that the same bytes of the other channel have another
+            // digest.
             self.0 = (self.0 ^ u64::from(*byte) ^ channel).wrapping_mul(0x0100_0000_01b3);
         }
     }

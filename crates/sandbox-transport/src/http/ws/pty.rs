@@ -44,6 +44,7 @@ pub(crate) async fn open(
         .into_iter()
         .flatten()
         .collect();
+    // This request creates a terminal, so that it is not repeated if its outcome is unknown.
     match transport.open(path, Effect::Once, &protocols).await {
         Ok(opened) => attach(transport, request.id, opened, Some(0)).await,
         Err(error) if is_missing(&error) => open_in_two(transport, request).await,
@@ -79,6 +80,7 @@ pub(crate) async fn connect(
     request: PtyAttachRequest,
 ) -> Result<PtyConnection, Error> {
     let mut path = path(&["process", "pty", &request.id, "connect"])?;
+    // Other daemons would ignore both parameters.
     let asks_for_more = request.offset.is_some() || request.read_only;
     if asks_for_more && !transport.capabilities().await?.extensions {
         let message = "the daemon has terminals that are watched from now on and typed into only";
@@ -109,6 +111,7 @@ fn variables(request: &PtyRequest) -> Result<Option<String>, Error> {
         let message = "the variables cannot be written as JSON";
         Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
     })?;
+    // A subprotocol is a token of HTTP, which has neither `=` nor `/`.
     let encoded = BASE64_URL_SAFE_NO_PAD.encode(json);
     Ok(Some(format!("{PTY_ENVS_PREFIX}{encoded}")))
 }

@@ -76,6 +76,7 @@ impl Socket {
     /// Creates a WebSocket from a connection whose handshake is complete.
     pub(crate) async fn over(carrier: impl Carrier) -> Self {
         let config = WebSocketConfig::default()
+            // The library's default is 128 KiB.
             .read_buffer_size(32 * 1024)
             .max_message_size(Some(SOCKET_MESSAGE_BYTES))
             .max_frame_size(Some(SOCKET_MESSAGE_BYTES));
@@ -110,6 +111,7 @@ impl Incoming {
 impl Outgoing {
     /// Sends a text, after the earlier messages.
     pub(crate) async fn text(&self, text: String) -> Result<(), Error> {
+        // A piece of input before this may still wait for room, outside of the queue.
         let _turn = self.window.turn().await;
         give(&self.messages, text).await
     }
@@ -236,6 +238,7 @@ async fn run(
 /// Resolves some time after the consumer was dropped.
 async fn abandoned(to: &mpsc::Sender<Item>) {
     to.closed().await;
+    // Meanwhile the messages in the queues and the close are sent.
     sleep(CLOSE_HANDSHAKE).await;
 }
 
@@ -273,6 +276,8 @@ async fn read(
             Some(Err(error)) => return End::Lost(broken(error)),
             None => return End::Lost(lost("the connection ended without a close")),
         };
+        // A message that is longer than the buffer waits until that is empty; more permits than
+        // there are would never be granted.
         let wanted = (length + MESSAGE_OVERHEAD).min(STREAM_BUFFER_BYTES);
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
         let room = match buffer.clone().try_acquire_many_owned(wanted) {
@@ -290,6 +295,8 @@ async fn read(
             }
         };
         // Without a consumer, what comes before the daemon's close is read and dropped.
+        // Never full, since each message in the channel holds at least `MESSAGE_OVERHEAD` of the
+        // buffer.
         let _ = to.try_send((Ok(frame), room));
     }
 }
@@ -319,6 +326,7 @@ async fn write(
     life: &Life,
 ) -> WriteEnd {
     let mut ticks = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+    // After a send that took long, the missed ticks would otherwise count as silence at once.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut silent = 0;
     let mut has_writers = true;
@@ -329,6 +337,7 @@ async fn write(
             message = from.next(), if has_writers => match message {
                 Some(message) => message,
                 None => {
+                    // A closed channel is always ready: polled again, it would keep this loop busy.
                     has_writers = false;
                     continue;
                 }

@@ -59,6 +59,7 @@ impl Window {
                 return false;
             };
             let taken = (limit.read)(text);
+            // A report that is lower than an earlier one must not take room back that was used.
             limit.taken = limit.taken.max(taken.unwrap_or_default());
             taken.is_some()
         })
