@@ -211,6 +211,7 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     // The variable was blanked, not removed, and commands would inherit it.
     environment.remove(TOKEN_VARIABLE);
     let work_dir = args.work_dir.clone().unwrap_or_else(|| ".".into());
+    // `reap_orphans` reaps every child that is not the engine's; the daemon itself starts none.
     let mut engine = Engine::builder()
         .limits(args.limits())
         .reap_orphans()

@@ -68,6 +68,8 @@ impl Listener {
         socket: std::os::unix::net::UnixListener,
         address: &Listen,
     ) -> io::Result<Self> {
+        // `from_std` leaves the mode as it is, and a blocking socket would block a thread of the
+        // runtime.
         socket.set_nonblocking(true)?;
         Ok(Self::Inherited {
             socket: UnixListener::from_std(socket)?,
@@ -190,6 +192,7 @@ fn unix_socket() -> io::Result<socket2::Socket> {
 
 /// Returns whether a path is a name in the abstract namespace of Unix sockets.
 fn is_abstract(path: &Path) -> bool {
+    // The kernel's mark of such a name (unix(7)): the path of a file cannot begin with it.
     path.as_os_str().as_bytes().starts_with(b"\0")
 }
 

@@ -53,6 +53,7 @@ fn anonymous_bytes() -> u64 {
         .lines()
         .find_map(|line| line.strip_prefix("RssAnon:"))
         .and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    // Without `/proc` it is 0 each time, so that nothing is returned to the kernel.
     kib.map_or(0, |kib| kib * 1024)
 }
 

@@ -64,8 +64,8 @@ impl Tls {
             path: key.to_owned(),
             source: source.into(),
         })?;
-        // Not the default of the process: there may be none, and rustls panics if it finds two.
         let identity = |error: rustls::Error| TlsError::Identity(error.into());
+        // Not the default of the process: there may be none, and rustls panics if it finds two.
         let provider = Arc::new(ring::default_provider());
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()

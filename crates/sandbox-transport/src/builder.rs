@@ -271,6 +271,7 @@ impl HttpTransportBuilder {
             let name = HeaderName::try_from(name).map_err(|error| invalid(error.into()))?;
             let value = HeaderValue::try_from(value)
                 .map_err(|error: header::InvalidHeaderValue| invalid(error.into()))?;
+            // `insert` replaces the defaults above.
             headers.insert(name, value);
         }
         Ok(headers)

@@ -73,6 +73,7 @@ impl<T> Stream for EventStream<T> {
         };
         let next = events.as_mut().poll_next(context);
         if let Poll::Ready(None | Some(Err(_))) = next {
+            // Its connection is closed at once, and not only when the consumer drops the stream.
             self.0 = None;
         }
         next

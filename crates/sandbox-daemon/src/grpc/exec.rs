@@ -261,7 +261,6 @@ impl Source for Following {
                 status = self.context.over() => return Err(status),
             }
         }
-        // first.
         let ended = self.exec.command.ended().await;
         let usage = self.exec.command.usage();
         let ended = resources::with_usage(convert::termination(&ended), usage);

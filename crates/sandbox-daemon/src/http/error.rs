@@ -124,6 +124,7 @@ impl ApiError {
             HeaderValue::from_static("application/json"),
         );
         if status == StatusCode::UNAUTHORIZED {
+            // A 401 needs a challenge (RFC 9110, section 15.5.2).
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         // The shortage of the system's resources is temporary.

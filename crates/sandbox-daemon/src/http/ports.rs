@@ -35,6 +35,7 @@ pub(super) async fn connect(mut call: Call) -> Responded {
         return Err(Error::bad(message).into());
     };
     let stream = ports::connect(port).await?;
+    // The tunnel outlives the request, and holds the connection's slot.
     let link = call.link.clone();
     // The upgrade completes only after this function's response has been written.
     tokio::spawn(async move {

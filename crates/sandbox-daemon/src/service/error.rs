@@ -96,6 +96,7 @@ impl Error {
         }
         let mut cause = Some(error);
         while let Some(error) = cause {
+            // The isolation may be the cause at any depth.
             if let Some(error) = error.downcast_ref() {
                 return super::isolation::refusal(error);
             }

@@ -75,6 +75,8 @@ fn forget(list: &mut VecDeque<Arc<Started>>) {
     let mut count = list.iter().filter(ended).count();
     let bytes = |started: &Arc<Started>| started.command.record().length();
     let mut total: u64 = list.iter().filter(ended).map(bytes).sum();
+    // In order of their start; a command that runs is retained whatever its age, since its client
+    // may look for it.
     list.retain(|started| {
         let is_over = count > RETAINED_EXECS || total > RETAINED_EXEC_BYTES;
         if !is_over || end_of(&started.command).is_none() {

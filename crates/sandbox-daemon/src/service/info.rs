@@ -66,6 +66,7 @@ impl Metrics {
         let disk = rustix::fs::statvfs(engine.work_dir()).ok();
         let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
             let disk = disk.as_ref()?;
+            // The counts are in units of `f_frsize`, not of `f_bsize` (statvfs(3)).
             Some(blocks(disk).saturating_mul(disk.f_frsize))
         };
         let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -76,6 +77,7 @@ impl Metrics {
             memory: Memory::read(&memory),
             disk_total: bytes(|disk| disk.f_blocks),
             disk_used: bytes(|disk| disk.f_blocks.saturating_sub(disk.f_bfree)),
+            // Not `f_bfree`, which includes the blocks that are reserved for root.
             disk_free: bytes(|disk| disk.f_bavail),
             containment: engine.containment(),
             at: SystemTime::now(),
@@ -103,6 +105,8 @@ impl Memory {
         };
         Self {
             total: bytes("MemTotal"),
+            // Not `MemFree`, which leaves out the caches that the kernel gives up when memory is
+            // needed.
             available: bytes("MemAvailable"),
             cache: bytes("Cached"),
         }

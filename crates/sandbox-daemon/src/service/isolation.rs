@@ -163,6 +163,7 @@ pub(crate) async fn support(state: &State) -> Support {
 pub(super) const LEVELS: [Level; 3] = [Level::Namespaces, Level::Bwrap, Level::Landlock];
 
 async fn probe(engine: &Engine, level: Level) -> Result<(), IsolationError> {
+    // With the default's own binds and network, which may be what fails.
     let default = engine
         .isolation()
         .filter(|default| default.level() == level);

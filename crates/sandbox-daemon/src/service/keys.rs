@@ -73,6 +73,7 @@ impl<N: Clone + Eq + Hash, V: Clone> Keys<N, V> {
         };
         Self {
             entries: Arc::new(Mutex::new(entries)),
+            // With a key of its own, so that no client can compute two requests with the same hash.
             hasher: RandomState::new(),
         }
     }
@@ -175,6 +176,8 @@ impl<N: Clone + Eq + Hash, V> Place<N, V> {
             let done = (Instant::now(), self.name.clone());
             entries.done.push_back(done);
         }
+        // Reaches the requests that wait even if the entry was removed, and before `self` is
+        // dropped, whose destructor would free the name.
         self.sender.send_replace(Some(value));
         entries.forget();
     }

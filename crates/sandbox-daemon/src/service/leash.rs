@@ -24,6 +24,7 @@ impl Drop for Leash {
         tokio::spawn(async move {
             // It has ended meanwhile, or it is queued: then it is ended as soon as it has begun.
             command.begun().await;
+            // An error means that it has ended.
             let _ = command.signal(Signal::TERM).await;
             if timeout(TERMINATE_GRACE, command.ended()).await.is_err() {
                 let _ = command.signal(Signal::KILL).await;

@@ -121,11 +121,14 @@ impl Repeats {
             }
         };
         to_its_end(async move {
+            // An error drops `place`: the next request with the key tries again.
             let (result, done) = operation.await?;
             let bytes = match &done {
                 Done::Started(_) | Done::Created(_) => 0,
                 Done::Ran(run) => bytes(run),
             };
+            // In the task, so that a request that stops waiting leaves the result for the next one
+            // with the key.
             place.fill(done, bytes);
             Ok(Found::new(result))
         })

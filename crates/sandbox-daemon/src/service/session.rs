@@ -138,6 +138,8 @@ pub(crate) async fn execute(
     let (text, own) = (text.to_owned(), session.clone());
     let operation = async move {
         if let Some(cwd) = &options.cwd {
+            // Before the command is queued, so that a directory that does not exist is an error of
+            // the request.
             own.check_cwd(cwd).await?;
         }
         let command = own.execute(&text, options)?;

@@ -53,6 +53,7 @@ impl Trial {
         let outcome = attempt.await.map_err(|error| Problem::of(&error));
         *found = Some(Found {
             outcome: outcome.clone(),
+            // After the attempt, which may take long.
             at: Instant::now(),
         });
         outcome

@@ -134,7 +134,7 @@ pub(super) async fn start_stream(
             let (mut incoming, outgoing) = begun(sender, answers.into_inner());
             match incoming.next().await?.event {
                 Some(Event::Started(started)) => Ok((incoming, outgoing, started)),
-                // A command that ends before it started was refused by its system.
+                // A command that ends before it started could not be started.
                 Some(Event::Ended(ended)) => Err(not_started(ended)?.into()),
                 _ => Err(status::incomplete("beginning").into()),
             }

@@ -28,6 +28,7 @@ pub(super) async fn make(transport: &GrpcTransport, request: PtyRequest) -> Resu
     let lazy_start = request.lazy_start;
     let create = convert::pty_create(request, lazy_start, transport.key());
     let id = create.pty_id.clone();
+    // Dropped at once, which ends the call and not the terminal.
     connect(transport, Message::Create(create), Call::keyed()).await?;
     Ok(id)
 }

@@ -56,6 +56,7 @@ impl Body for Outgoing {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(body) => body.is_end_stream(),
+            // The tail, or the content's error, is known only when it is polled.
             Self::Upload { .. } => false,
         }
     }

@@ -231,6 +231,7 @@ impl HttpTransport {
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.extend(self.inner.headers.clone());
+        // `extend` replaces: the operation's own headers win over those of every request.
         headers.extend(call.headers.clone());
         if let Some(token) = token {
             headers.insert(header::AUTHORIZATION, token.header.clone());
@@ -251,6 +252,7 @@ fn whole(call: &Call) -> Outgoing {
 /// Returns whether the daemon does not have the route: in that case its response has no error code.
 pub(crate) fn is_missing(error: &Error) -> bool {
     match error.status() {
+        // With a code it is the object that is missing, and not the route.
         Some(404) => error.code().is_none(),
         Some(405 | 501) => true,
         _ => false,

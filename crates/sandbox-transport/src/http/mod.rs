@@ -76,6 +76,7 @@ impl HttpTransport {
         settings: &HttpTransportBuilder,
     ) -> Result<Self, Error> {
         if endpoint.target() != self.inner.endpoint.target() {
+            // The pool's connector leads to one address, whatever the URI says.
             return settings.clone().at(endpoint).build();
         }
         let inner = &self.inner;

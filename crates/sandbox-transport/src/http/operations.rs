@@ -34,6 +34,7 @@ impl ProcessApi for HttpTransport {
 
     fn capabilities(&self) -> ApiFuture<'_, Capabilities> {
         Box::pin(async {
+            // An error is not remembered, so that the next operation asks again.
             let known = self.inner.capabilities.get_or_try_init(|| self.probe());
             known.await.cloned()
         })
@@ -209,6 +210,7 @@ impl ProcessApi for HttpTransport {
         input: CommandInput,
     ) -> ApiFuture<'a, ()> {
         Box::pin(async move {
+            // Asked only if it matters, since the first time costs two requests.
             if (input.eof || !input.is_line) && !self.capabilities().await?.extensions {
                 let message = "the daemon takes lines of input only";
                 return Err(refused(ErrorKind::Unsupported, message));
@@ -390,6 +392,7 @@ fn give(mut path: String, input: CommandInput) -> Result<Call, Error> {
     };
     Call::post(path).json(&rest::SessionSendInputRequest {
         data,
+        // Absent means a line, for which the daemon adds the newline; stock daemons know no other.
         raw: None,
         eof: input.eof.then_some(true),
     })

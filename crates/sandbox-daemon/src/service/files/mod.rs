@@ -205,6 +205,8 @@ pub(crate) async fn search(
 
 /// Returns a path that was found below another one, in a form that the client can request.
 pub(crate) fn joined(path: &Path, found: &Path) -> PathBuf {
+    // `Path::join` with an empty path appends a slash, which makes a file's path one of a
+    // directory.
     if found.as_os_str().is_empty() {
         PathBuf::from(path)
     } else {

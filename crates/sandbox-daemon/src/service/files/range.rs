@@ -64,6 +64,8 @@ impl Opened {
         }
         Ok(Self {
             path: path.to_owned(),
+            // A file of /proc has the size 0 in its metadata, whatever its content; without a first
+            // piece it is really empty.
             length: length.or_else(|| first.is_none().then_some(0)),
             first,
             reader,

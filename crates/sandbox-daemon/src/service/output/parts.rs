@@ -57,6 +57,7 @@ impl Parts {
         if self.head.at_end() && self.gap.is_none() {
             self.tail.position()
         } else {
+            // Also before the gap, which begins where the first part ends.
             self.head.position()
         }
     }

@@ -57,6 +57,7 @@ impl Stretch {
         let mut cursor = record.between(begin, end)?;
         let mut head = Half::new(begin, room / 2);
         let (mut gaps, mut held, mut cost) = (0, 0, 0);
+        // One scan serves both cases: most records fit, and need no second one from the end.
         'whole: {
             while let Some(piece) = cursor.next().await {
                 // What is in memory is read without a wait, so that a long record would hold the
@@ -71,6 +72,8 @@ impl Stretch {
                         for bytes in bytes.chunks(STEP) {
                             let step = form.cost(channel, bytes);
                             cost += step;
+                            // Not at the end of `head`, which is half of that: until then all of it
+                            // may still fit.
                             if cost > room {
                                 break 'whole;
                             }

@@ -111,6 +111,8 @@ where
         async move {
             match written?.await {
                 Ok(answer) => Ok(answer.into_inner()),
+                // Explained inside of the attempt: a bare 401 would lead to a second one with a
+                // fresh token, which has no content to send.
                 Err(status) if status.code() == Code::Unauthenticated => {
                     Err(Failed::Error(upload.explain(status::error(status))))
                 }

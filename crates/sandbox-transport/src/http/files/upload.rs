@@ -78,10 +78,14 @@ async fn send(
     upload: &Upload,
     body: impl Fn(Upload) -> Outgoing + Send + Sync,
 ) -> Result<Answer, Error> {
+    // Dropped when the operation ends, also by its caller: an early refusal leaves the connection
+    // reading on.
     let _guard = upload.guard();
     let idle = transport.options.deadline.unwrap_or(TRANSFER_IDLE);
     let body = &body;
     let exchange = |token, progress| async move {
+        // The head and the tail are made anew for each attempt. Content that was sent in part is an
+        // error here, and ends the attempts.
         let body = body(upload.begin()?);
         let answer = transport.exchange(call, body, token, progress);
         upload.watch(idle, answer).await
