@@ -12,7 +12,8 @@ pub const CALL_WAIT: Duration = Duration::from_secs(30);
 /// Bytes that are read from a file in one call. A [`Reader`](crate::Reader) retains the memory of two such pieces.
 pub const READ_BYTES: usize = 256 * 1024;
 
-/// Bytes that a [`Writer`](crate::Writer) gathers before it writes them.
+/// Bytes that a [`Writer`](crate::Writer) gathers before it writes them. With the last piece, which is copied if it is at most twice
+/// as long, it retains memory for three times as many.
 pub const WRITE_BYTES: usize = 256 * 1024;
 
 /// Entries of a listing.

@@ -37,6 +37,8 @@ impl Writer {
 
     /// Appends bytes. They are gathered, so an error may be that of earlier ones.
     ///
+    /// The memory of `bytes` is released before they are written to the file, unless there are more than twice [`WRITE_BYTES`].
+    ///
     /// # Errors
     ///
     /// [`Error::DiskFull`], [`Error::TooLarge`] and what the system reports. After an error nothing can be written any more.
@@ -44,10 +46,15 @@ impl Writer {
     /// # Cancel safety
     ///
     /// A writer of which this future was dropped cannot be used any more, and reports that.
-    pub async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+    pub async fn write(&mut self, mut bytes: Bytes) -> Result<(), Error> {
         self.written += bytes.len() as u64;
-        if self.gathered.len() + bytes.len() < WRITE_BYTES {
+        if bytes.len() <= 2 * WRITE_BYTES {
+            // A copy into memory that is used again is quicker than to hold `bytes` while they are written: whoever reads from a
+            // socket would map and clear new memory for the next ones.
             self.gathered.extend_from_slice(&bytes);
+            bytes = Bytes::new();
+        }
+        if self.gathered.len() + bytes.len() < WRITE_BYTES {
             return Ok(());
         }
         let part = self.take()?;

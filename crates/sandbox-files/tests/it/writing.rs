@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use sandbox_files::limits::{READ_BYTES, WRITE_BYTES};
@@ -31,6 +34,75 @@ async fn a_file_is_seen_when_it_is_complete() {
     write(&files, "file", b"new").await.unwrap();
     assert_eq!(reader.next().await.unwrap().unwrap().len(), READ_BYTES);
     assert_eq!(read(&files, "file").await.unwrap(), b"new");
+}
+
+/// Memory that is held while it is written makes a connection map new memory for the next piece.
+#[test]
+fn a_piece_is_released_before_it_is_written() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    let path = dir.path().join("file");
+    runtime.block_on(async {
+        let mut writer = files.writer("file", WriteOptions::default()).await.unwrap();
+        // Nothing is written while the only thread for it waits.
+        let (release, stuck) = std::sync::mpsc::channel::<()>();
+        let stuck = tokio::task::spawn_blocking(move || stuck.recv().is_err());
+        let memory = Arc::new(vec![b'x'; 2 * WRITE_BYTES]);
+        {
+            let piece = Bytes::from_owner(Piece(memory.clone()));
+            let mut write = pin!(writer.write(piece));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(write.as_mut().poll(&mut context).is_pending());
+            assert_eq!(Arc::strong_count(&memory), 1);
+            drop(release);
+            write.await.unwrap();
+        }
+        assert!(stuck.await.unwrap());
+        writer.finish().await.unwrap();
+        assert_eq!(fs::read(&path).unwrap(), *memory);
+    });
+}
+
+struct Piece(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Pieces that are copied, and those that are too long for that.
+#[tokio::test]
+async fn pieces_of_any_length_are_written_in_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    let lengths = [
+        1,
+        2 * WRITE_BYTES + 1,
+        0,
+        2 * WRITE_BYTES,
+        WRITE_BYTES - 1,
+        1,
+        7,
+        4 * WRITE_BYTES,
+        3,
+    ];
+    let mut writer = files.writer("file", WriteOptions::default()).await.unwrap();
+    let mut whole = Vec::new();
+    let mut bytes = (0..251).cycle();
+    for length in lengths {
+        let piece: Vec<_> = bytes.by_ref().take(length).collect();
+        whole.extend_from_slice(&piece);
+        writer.write(piece.into()).await.unwrap();
+    }
+    assert_eq!(writer.written(), whole.len() as u64);
+    writer.finish().await.unwrap();
+    assert!(fs::read(dir.path().join("file")).unwrap() == whole);
 }
 
 #[tokio::test]

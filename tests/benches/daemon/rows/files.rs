@@ -45,14 +45,19 @@ async fn transfers(daemon: &Daemon, directory: &Path) -> Vec<Row> {
         },
     );
     let download = download.await.goal(Goal::Ratio(0.7));
+    // Both write a file that is not there yet. What is replaced stays until the new file is complete, so that there is memory for
+    // two, and freeing it would be in the time of the upload alone.
+    let remove = |path: &Path| drop(fs::remove_file(path));
     let upload = Row::in_turns(
         ("file of 1 GiB, upload", Unit::Rate, FEW),
         "`cat` through a loopback socket into a file",
         async || {
+            remove(&bare);
             let mut file = File::create(&bare).expect("a file");
             bare::through_a_socket(&words, BYTES, &mut file)
         },
         async || {
+            remove(&ours);
             let started = Instant::now();
             files.upload(&path, &ours).await.expect("an upload");
             rate(BYTES, started)
