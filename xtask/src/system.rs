@@ -17,6 +17,7 @@ pub(crate) const TOOLS: &[Need] = &[
     need("command -v dash", "dash"),
     need("command -v zsh", "zsh"),
     need("command -v busybox", "busybox"),
+    need("command -v ssh", "openssh-client"),
 ];
 
 /// What an old matplotlib without a wheel is built with.

@@ -227,6 +227,8 @@ const ALONE: &[Alone] = &[
     Alone(&["sandbox-transport"], &["--no-default-features"]),
     Alone(&["sandbox-daemon"], &["--no-default-features"]),
     Alone(&["sandbox-process"], &["--no-default-features"]),
+    Alone(&["sandbox-control"], &[]),
+    Alone(&["sandbox-cli"], &["--no-default-features"]),
 ];
 
 /// Packages, and options of clippy.

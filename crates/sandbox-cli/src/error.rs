@@ -136,6 +136,10 @@ impl CliError {
             Self::ServeControl(sandbox_control::ServeError::Listen { .. }) => {
                 Some("choose another address with --listen HOST:PORT")
             }
+            #[cfg(feature = "ssh")]
+            Self::ServeControl(sandbox_control::ServeError::Ssh { .. }) => {
+                Some("choose another address with --ssh HOST:PORT, or --no-ssh")
+            }
             Self::StopUnseen => Some("it runs outside of this container; run `sandbox stop` there"),
             Self::InputNoTerminal => Some("leave out -i or -t"),
             Self::Language { .. } => Some("name it with --language python"),

@@ -19,6 +19,9 @@ pub struct Config {
     pub auto_stop: Option<Duration>,
     /// Maximum number of open connections; more wait to be accepted. Default: 4096.
     pub connections: usize,
+    /// The SSH gateway. Default: none; requests for an SSH access are then refused.
+    #[cfg(feature = "ssh")]
+    pub ssh: Option<crate::SshConfig>,
     /// Time that pending requests have at shutdown. Default: 5 s.
     pub shutdown_grace: Duration,
 }
@@ -32,6 +35,8 @@ impl Config {
             public_url: None,
             auto_stop: Some(AUTO_STOP),
             connections: CONNECTIONS,
+            #[cfg(feature = "ssh")]
+            ssh: None,
             shutdown_grace: SHUTDOWN_GRACE,
         }
     }

@@ -56,6 +56,12 @@ impl ApiError {
         }
     }
 
+    /// Returns the message, for people.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Returns the response to a request.
     pub(crate) fn into_response(self, method: &Method, path: &str) -> Response<Body> {
         let status = StatusCode::from_u16(self.code.http_status());

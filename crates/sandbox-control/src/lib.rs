@@ -8,6 +8,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `client` | no | `Embedded`: a control plane in this process, with a client of it |
+//! | `ssh` | no | the SSH gateway, of `Config::ssh` |
 //! | `web` | no | the terminal of the page at `/`: xterm.js, which `cargo xtask web` downloads from npm and builds with |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -39,6 +40,8 @@ mod router;
 mod server;
 mod shared;
 mod signing;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod sync;
 mod tickets;
 mod timers;
@@ -52,3 +55,5 @@ pub use config::Config;
 #[cfg(feature = "client")]
 pub use embedded::{EmbedError, Embedded};
 pub use server::{ServeError, Server};
+#[cfg(feature = "ssh")]
+pub use ssh::SshConfig;

@@ -74,6 +74,57 @@ pub const TICKETS: usize = 1024;
 /// Validity of a ticket for a WebSocket.
 pub const TICKET_AGE: Duration = Duration::from_secs(30);
 
+/// SSH accesses that are valid at a time; more are refused.
+pub const SSH_ACCESSES: usize = 10_000;
+
+/// Longest validity of an SSH access.
+pub const SSH_ACCESS_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Validity of an SSH access whose request has none; as at Daytona.
+pub const SSH_ACCESS_DEFAULT_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// SSH connections at a time; more wait to be accepted.
+pub const SSH_CONNECTIONS: usize = 256;
+
+/// Longest wait for the token of an SSH client, handshake included.
+pub const SSH_HANDSHAKE: Duration = Duration::from_secs(30);
+
+/// Attempts at a token on one SSH connection.
+pub const SSH_ATTEMPTS: usize = 3;
+
+/// Time until an SSH client is refused.
+pub const SSH_REJECTION: Duration = Duration::from_secs(1);
+
+/// Channels at a time on one SSH connection: shells, commands and forwarded connections; more are refused.
+pub const SSH_CHANNELS: usize = 64;
+
+/// Time after which an SSH connection with no channel is closed.
+pub const SSH_IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// Interval at which a silent SSH client is probed.
+pub const SSH_KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Probes without a response until an SSH client counts as lost.
+pub const SSH_KEEPALIVES: usize = 3;
+
+/// Bytes that an SSH client may send on one channel before they are received.
+pub const SSH_WINDOW: u32 = 1024 * 1024;
+
+/// Messages of an SSH client that wait for one channel; until there is room, nothing else of the connection is read.
+pub const SSH_MESSAGES: usize = 64;
+
+/// Longest wait for a command of an SSH client to read the input that is waiting for it; the channel is closed after that.
+pub const SSH_INPUT_STALL: Duration = Duration::from_secs(10 * 60);
+
+/// Longest wait for a server behind a forwarded port to read what is waiting for it; the channel is closed after that.
+pub const SSH_FORWARD_STALL: Duration = Duration::from_secs(30);
+
+/// Variables of an SSH client's program; more are left out.
+pub const SSH_VARIABLES: usize = 64;
+
+/// Bytes of the name and value of one of them; a longer one is left out.
+pub const SSH_VARIABLE_BYTES: usize = 32 * 1024;
+
 /// Pause until an automatic stop or deletion that failed is tried again.
 pub const RETRY: Duration = Duration::from_secs(60);
 

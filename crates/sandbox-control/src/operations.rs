@@ -124,6 +124,8 @@ impl<P: Provider> Shared<P> {
                 shared.timers.forget(&id);
                 shared.activity.forget(&id);
                 shared.previews.forget(&id);
+                #[cfg(feature = "ssh")]
+                shared.ssh.forget(&id);
                 shared.events.publish(Event::Deleted(before));
             }
             done

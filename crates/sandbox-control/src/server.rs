@@ -32,6 +32,8 @@ pub struct Server<P> {
     router: Arc<Router<P>>,
     connections: usize,
     shutdown_grace: Duration,
+    #[cfg(feature = "ssh")]
+    ssh: Option<crate::ssh::Gateway>,
 }
 
 /// An error that prevented a server from listening.
@@ -42,6 +44,15 @@ pub enum ServeError {
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
+        address: SocketAddr,
+        /// The error of the system.
+        source: std::io::Error,
+    },
+    /// The SSH gateway cannot be used: its address or the file of its key.
+    #[cfg(feature = "ssh")]
+    #[error("cannot serve SSH on {address}")]
+    Ssh {
+        /// Its address.
         address: SocketAddr,
         /// The error of the system.
         source: std::io::Error,
@@ -76,7 +87,19 @@ impl<P: Provider> Server<P> {
         let listening = listen.await;
         let (listener, address) =
             listening.map_err(|source| ServeError::Listen { address, source })?;
-        let shared = Shared::new(config.auto_stop, key, provider, Clock::new());
+        #[cfg_attr(not(feature = "ssh"), expect(unused_mut, reason = "for the gateway"))]
+        let mut shared = Shared::new(config.auto_stop, key, provider, Clock::new());
+        #[cfg(feature = "ssh")]
+        let ssh = match config.ssh {
+            Some(ssh) => {
+                let address = ssh.listen;
+                let gateway = crate::ssh::Gateway::bind(ssh).await;
+                let gateway = gateway.map_err(|source| ServeError::Ssh { address, source })?;
+                shared.ssh_place = Some(gateway.place().clone());
+                Some(gateway)
+            }
+            None => None,
+        };
         for sandbox in shared.provider.list().await? {
             let last = shared.activity.last(&sandbox.id);
             shared.timers.restore(&sandbox, last, SystemTime::now());
@@ -91,12 +114,21 @@ impl<P: Provider> Server<P> {
             router: Arc::new(router),
             connections: config.connections,
             shutdown_grace: config.shutdown_grace,
+            #[cfg(feature = "ssh")]
+            ssh,
         })
     }
 
     /// Returns the address that the server listens on, with the port that the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the address of the SSH gateway, with the port that the system chose, and the fingerprint of its key.
+    #[cfg(feature = "ssh")]
+    pub fn ssh(&self) -> Option<(SocketAddr, &str)> {
+        let place = self.ssh.as_ref()?.place();
+        Some((place.address, &place.fingerprint))
     }
 
     /// Serves until `shutdown` resolves; pending requests then have some time. Sandboxes run on.
@@ -111,11 +143,14 @@ impl<P: Provider> Server<P> {
         let accept = accept(&self.listener, &self.router, &slots, &begun);
         tokio::select! {
             () = accept => {}
+            () = self.accept_ssh(&begun) => {}
             () = automatic::act_when_due(Arc::clone(&self.shared)) => {}
             () = automatic::follow(Arc::clone(&self.shared)) => {}
             () = shutdown => {}
         }
         drop(self.listener);
+        #[cfg(feature = "ssh")]
+        drop(self.ssh);
         begun.send_replace(true);
         let ended = pin!(begun.closed());
         if tokio::time::timeout(self.shutdown_grace, ended)
@@ -124,6 +159,16 @@ impl<P: Provider> Server<P> {
         {
             tracing::debug!("closing connections that do not end");
         }
+    }
+
+    /// Accepts SSH connections, if there is a gateway; never completes.
+    async fn accept_ssh(&self, shutdown: &watch::Sender<bool>) {
+        #[cfg(feature = "ssh")]
+        if let Some(gateway) = &self.ssh {
+            gateway.accept(&self.shared, shutdown).await;
+        }
+        let _ = shutdown;
+        std::future::pending().await
     }
 }
 

@@ -30,6 +30,11 @@ pub(crate) struct Shared<P> {
     pub(crate) previews: Previews,
     pub(crate) keys: Keys,
     pub(crate) tickets: Tickets,
+    #[cfg(feature = "ssh")]
+    pub(crate) ssh: Arc<crate::ssh::Accesses>,
+    /// Where the SSH gateway is, if there is one.
+    #[cfg(feature = "ssh")]
+    pub(crate) ssh_place: Option<crate::ssh::Place>,
     pub(crate) auto_stop: Option<Duration>,
     key: Token,
 }
@@ -50,6 +55,10 @@ impl<P: Provider> Shared<P> {
             previews: Previews::new(clock),
             keys: Keys::new(clock),
             tickets: Tickets::new(clock),
+            #[cfg(feature = "ssh")]
+            ssh: Arc::new(crate::ssh::Accesses::new(clock)),
+            #[cfg(feature = "ssh")]
+            ssh_place: None,
             auto_stop,
             key,
         }

@@ -1,6 +1,9 @@
 """Daytona's own SDK: what its clients and services ask of the control plane, with every parameter. What cannot be had is refused with a
 reason, and nothing is left out silently."""
 
+import shutil
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 import time
@@ -260,13 +263,11 @@ def settings(program, client):
         ("set_auto_archive_interval", [5]),
         ("set_auto_pause_interval", [5]),
         ("update_secrets", [{"KEY": "name"}]),
-        ("create_ssh_access", []),
-        ("validate_ssh_access", ["token"]),
-        ("revoke_ssh_access", ["token"]),
         ("get_metrics", []),
     ]:
         with program.call(call, "refused with a reason"):
             refuses("does not serve", getattr(sandbox, call), *arguments)
+    ssh_access(program, sandbox)
     sandbox.fs.upload_file(b"signed", "signed")
     with program.call("download_url"):
         url = sandbox.download_url("signed")
@@ -292,6 +293,36 @@ def settings(program, client):
         refuses("is not implemented", sandbox.create_lsp_server("python", "/home/daytona").start)
         refuses("is not implemented", sandbox.computer_use.start)
     sandbox.delete()
+
+
+def ssh_access(program, sandbox):
+    with program.call("create_ssh_access"):
+        access = sandbox.create_ssh_access(expires_in_minutes=5)
+        assert access.sandbox_id == sandbox.id
+        assert round((access.expires_at - access.created_at).total_seconds()) == 300
+        if shutil.which("ssh"):
+            assert ssh(access, "echo out; echo err >&2; exit 7") == (7, "out\n", "err\n")
+        else:
+            print("skipped: ssh is not here", file=sys.stderr)
+    with program.call("validate_ssh_access"):
+        found = sandbox.validate_ssh_access(access.token)
+        assert found.valid and found.sandbox_id == sandbox.id
+        assert not sandbox.validate_ssh_access("another").valid
+    with program.call("revoke_ssh_access"):
+        other = sandbox.create_ssh_access()
+        sandbox.revoke_ssh_access(access.token)
+        assert sandbox.validate_ssh_access(other.token).valid
+        assert not sandbox.validate_ssh_access(access.token).valid
+        if shutil.which("ssh"):
+            assert ssh(access, "true")[0] == 255
+
+
+def ssh(access, command):
+    options = ["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
+    # As the SDK's users run it.
+    program, *place = access.ssh_command.split()
+    run = subprocess.run([program, *options, *place, command], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return run.returncode, run.stdout, run.stderr
 
 
 def previews(program, client):

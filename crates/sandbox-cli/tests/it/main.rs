@@ -10,6 +10,8 @@ mod logs;
 mod printing;
 mod readme;
 mod sandboxes;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod terminal;
 
 use std::io::{BufRead, BufReader, Write};

@@ -11,6 +11,8 @@ mod settings;
 mod signing;
 mod snapshots;
 mod socket;
+#[cfg(feature = "ssh")]
+mod ssh;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -86,6 +88,12 @@ impl<P: Provider> Routes<P> {
             GET "snapshots" Key snapshots::all;
             GET "snapshots/{id}" Key snapshots::get;
         };
+        #[cfg(feature = "ssh")]
+        let table = table.into_iter().chain(table! {
+            POST "sandbox/{id}/ssh-access" Key ssh::create;
+            DELETE "sandbox/{id}/ssh-access" Key ssh::revoke;
+            GET "sandbox/ssh-access/validate" Key ssh::validate;
+        });
         let mut paths = matchit::Router::<HashMap<Method, Route<P>>>::new();
         for (method, path, door, handler) in table {
             match paths.at_mut(path) {

@@ -150,7 +150,11 @@ async fn admit<P: Provider>(
 }
 
 /// Connects to a port in a sandbox, through its daemon.
-async fn connect<P: Provider>(
+///
+/// # Errors
+///
+/// Returns 503 if nothing listens on the port.
+pub(crate) async fn connect<P: Provider>(
     shared: &Shared<P>,
     id: &SandboxId,
     port: u16,

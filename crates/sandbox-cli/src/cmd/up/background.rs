@@ -72,6 +72,12 @@ pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<Started, CliError> 
         if let Some(group) = &args.cgroup {
             command.arg("--cgroup").arg(group);
         }
+        #[cfg(feature = "ssh")]
+        if args.no_ssh {
+            command.arg("--no-ssh");
+        } else {
+            command.arg("--ssh").arg(args.ssh.to_string());
+        }
         if let Some(file) = &args.key_file {
             command.arg("--key-file").arg(file);
         }

@@ -63,6 +63,21 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
 
+    /// Serve SSH on this address, for clients with the token of an SSH access; port 0 is one that is free
+    #[cfg(feature = "ssh")]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:0",
+        conflicts_with = "no_ssh"
+    )]
+    ssh: SocketAddr,
+
+    /// Serve no SSH
+    #[cfg(feature = "ssh")]
+    #[arg(long)]
+    no_ssh: bool,
+
     /// Run in the background; `sandbox down` ends it
     #[arg(long, short)]
     detach: bool,

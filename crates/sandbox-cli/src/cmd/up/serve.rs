@@ -14,6 +14,16 @@ use crate::output;
 use crate::state::StateDir;
 use crate::target::runtime;
 
+/// Adds the SSH gateway to a configuration, unless it is to be left out.
+#[cfg(feature = "ssh")]
+fn with_ssh(mut config: Config, dir: &StateDir, args: &UpArgs) -> Config {
+    if !args.no_ssh {
+        let host_key = dir.file("ssh_host_ed25519_key");
+        config.ssh = Some(sandbox_control::SshConfig::new(args.ssh, host_key));
+    }
+    config
+}
+
 /// Serves until SIGINT or SIGTERM; sandboxes run on after that.
 pub(super) fn run(dir: &StateDir, args: &UpArgs) -> Result<Exit, CliError> {
     if args.detached {
@@ -55,6 +65,8 @@ pub(super) fn run(dir: &StateDir, args: &UpArgs) -> Result<Exit, CliError> {
             output::note(&format!("{}{warning}", super::background::WARNING))?;
         }
         let config = Config::new(args.listen, &key);
+        #[cfg(feature = "ssh")]
+        let config = with_ssh(config, dir, args);
         let server = Server::bind(config, provider).await?;
         let url = format!("http://{}/api", server.local_addr());
         let address = ControlAddress::new(url, key);
