@@ -180,9 +180,7 @@ def after(first, work):
         first()
         return work(*arguments, **options)
 
-    both.__name__, both.__qualname__ = work.__name__, work.__qualname__
-    both.__doc__, both.__module__ = work.__doc__, work.__module__
-    return both
+    return from_library('functools').update_wrapper(both, work)
 
 
 def synchronize():

@@ -7,8 +7,11 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use super::settings::Settings;
@@ -47,10 +50,11 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
 
 fn requests(settings: Settings, mut line: UnixStream, work: Work) -> io::Result<()> {
     let stack_bytes = possible_stack(settings.stack_bytes);
-    // Longer than any request may take, so that it ends no work: the engine kills a translator that
-    // is slower.
-    line.set_read_timeout(Some(settings.idle))?;
-    while let Some(request) = next(&mut line)? {
+    let mut working = None;
+    while is_wanted(&line, settings.idle, &working)? {
+        let Some(request) = next(&mut line)? else {
+            break;
+        };
         let mut back = line.try_clone()?;
         let answer = move || {
             let (kind, response) = match catch_unwind(AssertUnwindSafe(|| work(&request))) {
@@ -66,11 +70,32 @@ fn requests(settings: Settings, mut line: UnixStream, work: Work) -> io::Result<
                 sys::exit_now(0);
             }
         };
-        thread::Builder::new()
-            .stack_size(stack_bytes)
-            .spawn(answer)?;
+        let thread = thread::Builder::new().stack_size(stack_bytes);
+        working = Some(thread.spawn(answer)?);
     }
     Ok(())
+}
+
+/// Waits until something can be read, or nothing was for `idle` after the response to a request.
+///
+/// A translator that has no request so far is new, and one is sent to it as soon as its engine gets a processor; it must
+/// not leave before. Not by a read timeout, which could also pass in the middle of a request.
+fn is_wanted(
+    line: &UnixStream,
+    idle: Duration,
+    working: &Option<JoinHandle<()>>,
+) -> io::Result<bool> {
+    let limit = Timespec::try_from(idle).map_err(io::Error::other)?;
+    loop {
+        // Read before the wait, so that the whole of it is after the end of the work.
+        let is_idle = working.as_ref().is_some_and(JoinHandle::is_finished);
+        match poll(&mut [PollFd::new(line, PollFlags::IN)], Some(&limit)) {
+            Ok(0) if is_idle => return Ok(false),
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Returns the size of the largest stack that can be mapped, up to `bytes`: a system that promises no more memory than
@@ -86,18 +111,14 @@ fn possible_stack(mut bytes: usize) -> usize {
     bytes
 }
 
-/// Reads the next request; `None` at the end of the socket, or when none arrived for a while.
+/// Reads the next request; `None` at the end of the socket.
 fn next(line: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 8];
     match line.read_exact(&mut length) {
         Ok(()) => {}
         Err(error) => {
-            // A read timeout is reported as `EAGAIN`, which is `WouldBlock` (`SO_RCVTIMEO` in socket(7)).
             return match error.kind() {
-                io::ErrorKind::UnexpectedEof
-                | io::ErrorKind::WouldBlock
-                | io::ErrorKind::TimedOut
-                | io::ErrorKind::ConnectionReset => Ok(None),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Ok(None),
                 _ => Err(error),
             };
         }

@@ -284,6 +284,17 @@ async fn an_unused_translator_ends() {
 }
 
 #[tokio::test]
+async fn a_translator_without_a_request_or_at_work_is_not_idle() {
+    // A process takes longer to get its first request than this, and to translate it.
+    let pool = Pool::new(|bounds| bounds.settings.idle = Duration::from_millis(1));
+    for _ in 0..5 {
+        pool.works().await;
+        eventually("none is idle", || pool.idle().is_empty()).await;
+    }
+    pool.end().await;
+}
+
+#[tokio::test]
 async fn a_translator_that_has_grown_ends() {
     let pool = Pool::new(|bounds| bounds.settings.resident_bytes = 0);
     let mut seen = std::collections::HashSet::new();
