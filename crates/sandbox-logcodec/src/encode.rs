@@ -170,6 +170,7 @@ impl Encoder {
     }
 
     /// Begins a segment, after what waited on the other channel and with what waited on this one.
+    #[inline]
     fn open(&mut self, channel: Channel) {
         if self.waiting[channel.other().index()].is_some() {
             self.put_label(channel.other(), false);
@@ -180,6 +181,7 @@ impl Encoder {
     }
 
     /// Moves payload to the segment: at least one byte, and no more than up to the next label or the end of the message.
+    #[inline]
     fn append(&mut self, channel: Channel, data: &mut &[u8]) {
         let room = self.full.saturating_sub(self.message.len()).max(2);
         if self.renderer.extend(data, room, &mut self.message) == 0 {
@@ -189,12 +191,21 @@ impl Encoder {
     }
 
     /// Moves the byte that waits to the segment.
+    #[inline]
     fn release(&mut self, channel: Channel) {
+        if self.waiting[channel.index()].is_some() {
+            self.release_waiting(channel);
+        }
+    }
+
+    #[cold]
+    fn release_waiting(&mut self, channel: Channel) {
         if let Some(byte) = self.waiting[channel.index()].take() {
             self.append(channel, &mut [byte].as_slice());
         }
     }
 
+    #[inline]
     fn put_label(&mut self, channel: Channel, cuts_run: bool) {
         let before = self.renderer.clone();
         let start = self.message.len();

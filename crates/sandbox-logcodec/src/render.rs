@@ -49,6 +49,7 @@ impl Renderer {
     }
 
     /// Begins a segment.
+    #[inline]
     pub(crate) fn label(&mut self, channel: Channel, out: &mut impl BufMut) {
         if self.tail.length > 0 && self.tail.byte == channel.byte() {
             out.put_slice(&channel.other().marker());
@@ -61,6 +62,7 @@ impl Renderer {
     /// Moves payload, `most` bytes of it at most, to the segment.
     ///
     /// Returns how many bytes were moved; 0 says that the next one would be the third of its kind and needs a label.
+    #[inline]
     pub(crate) fn extend(
         &mut self,
         payload: &mut &[u8],
@@ -96,7 +98,18 @@ impl Renderer {
 
 impl Tail {
     /// Returns how much of `payload` can follow without three equal marker bytes in a row, and the tail after it.
+    #[inline]
     fn follow(self, payload: &[u8]) -> (usize, Self) {
+        let is_short = (1..=SHORT).contains(&payload.len());
+        if is_short && is_above_markers(payload) {
+            return (payload.len(), Self::default());
+        }
+        self.search(payload)
+    }
+
+    /// Does what [`follow`](Self::follow) does, for any payload.
+    #[inline(never)]
+    fn search(self, payload: &[u8]) -> (usize, Self) {
         let mut tail = self;
         let mut end = 0;
         for at in memchr2_iter(0x01, 0x02, payload) {
@@ -116,6 +129,47 @@ impl Tail {
             (end, tail)
         } else {
             (payload.len(), Self::default())
+        }
+    }
+}
+
+/// Returns whether no byte is a marker's or 0: without the start of a search, which takes longer than the rest of what is done for
+/// a short payload.
+#[inline]
+fn is_above_markers(payload: &[u8]) -> bool {
+    let (words, rest) = payload.as_chunks();
+    // The highest bit of a byte is set if the byte is less than 3 (or, after one that is, if it is 3).
+    let found = words.iter().fold(0, |found, word| {
+        let word = u64::from_le_bytes(*word);
+        found | (word.wrapping_sub(LEAST) & !word)
+    });
+    found & HIGHEST == 0 && rest.iter().all(|byte| *byte > 2)
+}
+
+/// A byte 3 in each byte of a word.
+const LEAST: u64 = u64::from_le_bytes([3; 8]);
+const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// The longest payload that is looked at word by word first.
+const SHORT: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_payloads_with_a_marker_byte_are_searched() {
+        for length in 1..=20 {
+            assert!(is_above_markers(&b"\x04 ~\x7f\x80\xff".repeat(4)[..length]));
+            for at in 0..length {
+                for before in [0x03, 0x04, 0x80, 0xff] {
+                    let mut payload = vec![before; length];
+                    for byte in [0x01, 0x02] {
+                        payload[at] = byte;
+                        assert!(!is_above_markers(&payload), "{payload:?}");
+                    }
+                }
+            }
         }
     }
 }
