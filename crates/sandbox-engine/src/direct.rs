@@ -166,7 +166,10 @@ fn spawn(spec: &SpawnSpec, tag: Option<Tag>, birth: &Arc<Birth>) -> Result<Spawn
     let ends = Ends::open(&spec.fds)?;
     let groups = { &spec.limits.groups }
         .iter()
-        .map(|group| group.as_raw_fd())
+        .map(|group| sys::Entry {
+            file: group.file.as_raw_fd(),
+            directory: group.directory.as_ref().map(AsRawFd::as_raw_fd),
+        })
         .collect::<Vec<_>>();
     let start = sys::Start {
         program: &program,
@@ -247,9 +250,13 @@ fn explain(spec: &SpawnSpec, error: sys::NotStarted) -> SpawnError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::fd::OwnedFd;
+    use std::path::{Path, PathBuf};
+
     use super::*;
     use crate::environment::Environment;
-    use crate::spawner::SpawnLimits;
+    use crate::spawner::{ChildFd, GroupEntry, SpawnLimits};
 
     #[test]
     fn a_start_that_is_abandoned_before_there_is_a_child_leaves_none() {
@@ -271,5 +278,79 @@ mod tests {
         };
         assert_eq!(error.raw_os_error(), Some(libc::ECANCELED));
         assert_eq!(Tree::of_instance(instance).members(), []);
+    }
+
+    /// A control group of version 2 without limits.
+    struct UnifiedGroup {
+        directory: PathBuf,
+        /// Its path in the hierarchy.
+        path: String,
+    }
+
+    impl UnifiedGroup {
+        /// Makes one, if this process may.
+        fn make() -> Option<Self> {
+            let membership = fs::read_to_string("/proc/self/cgroup").unwrap();
+            let own = { membership.lines() }.find_map(|line| line.strip_prefix("0::/"))?;
+            let mounts = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(Path::new);
+            let mut mounts = mounts.into_iter();
+            let mount = mounts.find(|mount| mount.join("cgroup.procs").exists())?;
+            let path = Path::new(own).join(format!("sandbox-test-{}", std::process::id()));
+            let directory = mount.join(&path);
+            fs::create_dir(&directory).ok()?;
+            let path = format!("/{}", path.display());
+            Some(Self { directory, path })
+        }
+    }
+
+    impl Drop for UnifiedGroup {
+        fn drop(&mut self) {
+            fs::remove_dir(&self.directory).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_is_created_in_its_group_or_else_enters_it() {
+        let Some(group) = UnifiedGroup::make() else {
+            return println!("skipped: no control group can be made");
+        };
+        let open = |path: &Path, writes: bool| {
+            let file = fs::File::options().read(!writes).write(writes).open(path);
+            Arc::new(OwnedFd::from(file.unwrap()))
+        };
+        let procs = || open(&group.directory.join("cgroup.procs"), true);
+        let full = || open(Path::new("/dev/full"), true);
+        let elsewhere = || Some(open(Path::new("/"), false));
+        let within = Some(open(&group.directory, false));
+        let cases = [
+            ("created", full(), within, true),
+            ("enters", procs(), None, true),
+            ("cannot be created", procs(), elsewhere(), true),
+            ("neither", full(), elsewhere(), false),
+        ];
+        for (case, file, directory, is_in) in cases {
+            let spec = SpawnSpec {
+                program: "/bin/cat".into(),
+                argv: vec!["cat".into(), "/proc/self/cgroup".into()],
+                env: Environment::empty(),
+                cwd: "/".into(),
+                fds: vec![ChildFd::Null, ChildFd::Output, ChildFd::Null],
+                group: ProcessGroup::Own,
+                limits: SpawnLimits {
+                    groups: vec![GroupEntry { file, directory }],
+                    ..SpawnLimits::default()
+                },
+            };
+            let spawned = Direct::new().spawn(spec).await;
+            let Ok(mut spawned) = spawned else {
+                assert!(!is_in, "{case}: {spawned:?}");
+                continue;
+            };
+            spawned.exit.await.unwrap();
+            let output = spawned.fds[1].take().unwrap();
+            let groups = io::read_to_string(fs::File::from(output)).unwrap();
+            let found = groups.lines().find_map(|line| line.strip_prefix("0::"));
+            assert_eq!((found, is_in), (Some(group.path.as_str()), true), "{case}");
+        }
     }
 }

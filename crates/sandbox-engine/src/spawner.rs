@@ -68,8 +68,8 @@ pub struct SpawnSpec {
 /// The limits of a process, to be applied to it before it executes its program.
 #[derive(Debug, Clone, Default)]
 pub struct SpawnLimits {
-    /// The control groups to put it into, by their files `cgroup.procs`, open for writing.
-    pub groups: Vec<Arc<OwnedFd>>,
+    /// The control groups to put it into.
+    pub groups: Vec<GroupEntry>,
     /// Bytes of each file that it writes (`RLIMIT_FSIZE`).
     pub file_bytes: Option<u64>,
     /// Open descriptors (`RLIMIT_NOFILE`).
@@ -81,6 +81,16 @@ impl SpawnLimits {
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.file_bytes.is_none() && self.open_files.is_none()
     }
+}
+
+/// How a process with one thread gets into a control group. For a process that exists already the kernel waits until no other starts,
+/// ends or executes a program, unless the group is of version 1 and the thread moves alone.
+#[derive(Debug, Clone)]
+pub struct GroupEntry {
+    /// The file to which it writes `0`, open for writing: `tasks` of version 1, `cgroup.procs` of version 2.
+    pub file: Arc<OwnedFd>,
+    /// The directory of a group of version 2. A process that is created in it (`CLONE_INTO_CGROUP`) need not write.
+    pub directory: Option<Arc<OwnedFd>>,
 }
 
 /// One descriptor of a child.

@@ -2,15 +2,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::cgroup::{Directories, Groups, Parent};
 use super::description::{Limit, Limits, Mechanism};
 use super::error::LimitError;
 use crate::limits::GROUP_REMOVAL;
+use crate::spawner::GroupEntry;
 use crate::tree::pause;
 
 /// Makes the control groups of processes that outlive this one; see [`Detached`](crate::isolation::Detached).
@@ -147,7 +146,7 @@ impl LastingGroup {
         File::open(self.directories.memory_events()?).ok()
     }
 
-    pub(crate) fn entries(&self) -> Vec<Arc<OwnedFd>> {
+    pub(crate) fn entries(&self) -> Vec<GroupEntry> {
         self.directories.entries()
     }
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod before_main;
 pub(crate) use before_main::owned as given;
+mod born;
 mod channel;
 mod child;
 mod exit;
@@ -46,5 +47,5 @@ pub(crate) use priority::io_priority;
 #[cfg(test)]
 pub(crate) use priority::set_io_priority;
 pub use secret::{SecretError, forbid_inspection, take_secret};
-pub(crate) use spawn::{Birth, Group, NotStarted, Source, Start, spawn};
+pub(crate) use spawn::{Birth, Entry, Group, NotStarted, Source, Start, spawn};
 pub(crate) use terminal::{Terminal, Transfer, transfer};

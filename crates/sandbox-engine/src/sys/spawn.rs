@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rustix::process::Pid;
 
+use super::born::clone_into;
 use super::slots::Slots;
 
 /// The group of the child.
@@ -38,12 +39,21 @@ pub(crate) struct Start<'a> {
     pub(crate) realtime_limits: (u64, u64),
     /// Whether the child must lose a protection from the out-of-memory killer, which only this process is to have.
     pub(crate) is_exposed: bool,
-    /// The files `cgroup.procs` of the control groups that the child enters.
-    pub(crate) groups: &'a [RawFd],
+    /// The control groups that the child is in.
+    pub(crate) groups: &'a [Entry],
     /// The soft and hard limit on bytes of a file.
     pub(crate) file_bytes: Option<u64>,
     /// The soft and hard limit on open descriptors.
     pub(crate) open_files: Option<u64>,
+}
+
+/// How a child gets into a control group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    /// The file by which it enters.
+    pub(crate) file: RawFd,
+    /// The directory of a group of version 2, in which it is created where that is possible.
+    pub(crate) directory: Option<RawFd>,
 }
 
 /// Where a descriptor of the child comes from.
@@ -104,6 +114,7 @@ pub(crate) fn spawn(start: &Start<'_>, birth: &Birth) -> Result<Pid, NotStarted>
         is_exposed: start.is_exposed,
         groups: start.groups.as_ptr(),
         group_count: start.groups.len(),
+        born_in: None,
         file_bytes: start.file_bytes,
         open_files: start.open_files,
         birth,
@@ -112,7 +123,9 @@ pub(crate) fn spawn(start: &Start<'_>, birth: &Birth) -> Result<Pid, NotStarted>
             errno: 0,
         },
     };
-    let cloned = cloned(&mut plan, &birth.pid);
+    let mut groups = start.groups.iter().enumerate();
+    let within = groups.find_map(|(index, group)| Some((index, group.directory?)));
+    let cloned = cloned(&mut plan, &birth.pid, within);
     drop(sources);
     let pid = cloned.map_err(NotStarted::System)?;
     // SAFETY: plain memory of this thread; read anew, as another process has written it.
@@ -180,14 +193,29 @@ impl Sources {
     }
 }
 
-/// Creates the child, and returns when it has executed its program or has ended.
-fn cloned(plan: &mut Plan, number: &AtomicI32) -> io::Result<Pid> {
+/// Creates the child, and returns when it has executed its program or has ended. `within` is the number and the directory of the
+/// group in which it is created, if it can be.
+fn cloned(plan: &mut Plan, number: &AtomicI32, within: Option<(usize, RawFd)>) -> io::Result<Pid> {
     let mut stack = vec![MaybeUninit::<Frame>::uninit(); STACK_BYTES / size_of::<Frame>()];
-    let top = stack.as_mut_ptr_range().end;
     // A handler of this process must not run in the child, which has its memory.
     let _masked = Masked::new()?;
     // The child makes its own table of descriptors, as its first step.
     let table = plan.own_from.map_or(0, |_| libc::CLONE_FILES);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | table;
+    if let Some((index, directory)) = within {
+        plan.born_in = Some(index);
+        // SAFETY: as below.
+        let created = unsafe {
+            let plan = ptr::from_mut(plan).cast();
+            clone_into(directory, flags, &mut stack, number, child, plan)
+        };
+        if let Some(pid) = created.ok().and_then(Pid::from_raw) {
+            return Ok(pid);
+        }
+        // An older kernel has no such call, and a filter may refuse it. If the group is the reason, entering it finds out.
+        plan.born_in = None;
+    }
+    let top = stack.as_mut_ptr_range().end;
     // SAFETY: `child` does only what is allowed in a child that shares this memory, see there. This thread sleeps until
     // the child has executed its program or has ended, so the stack and all that the plan points to outlive its use, and
     // the kernel writes to `number` during this call. The stack grows down on all our platforms, and its top is aligned
@@ -196,7 +224,7 @@ fn cloned(plan: &mut Plan, number: &AtomicI32) -> io::Result<Pid> {
         libc::clone(
             child,
             top.cast(),
-            libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | table | libc::SIGCHLD,
+            flags | libc::SIGCHLD,
             ptr::from_mut(plan).cast(),
             number.as_ptr(),
             ptr::null_mut::<c_void>(),
@@ -222,8 +250,10 @@ struct Plan {
     group: Group,
     realtime_limits: [u64; 2],
     is_exposed: bool,
-    groups: *const RawFd,
+    groups: *const Entry,
     group_count: usize,
+    /// The group that it is in from its beginning.
+    born_in: Option<usize>,
     file_bytes: Option<u64>,
     open_files: Option<u64>,
     birth: *const Birth,
@@ -291,7 +321,10 @@ unsafe fn become_program(plan: &Plan) -> Failed {
     unsafe {
         // While it has the parent's descriptors, among which these are; they are not changed. Before it can start a process.
         for index in 0..plan.group_count {
-            let group = *plan.groups.add(index);
+            let group = (*plan.groups.add(index)).file;
+            if plan.born_in == Some(index) {
+                continue;
+            }
             if libc::write(group, c"0".as_ptr().cast(), 1) < 0 {
                 return Step::Group.failed();
             }

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,13 +9,13 @@ use super::super::description::Limit;
 use super::find::{Parent, Version};
 use crate::limits::CPU_PERIOD;
 use crate::oom;
+use crate::spawner::GroupEntry;
 
 /// The directories of one control group: one in each hierarchy that it needs.
 #[derive(Debug, Default)]
 pub(in super::super) struct Directories {
     paths: Vec<PathBuf>,
-    /// The files by which a process enters it.
-    entries: Vec<Arc<OwnedFd>>,
+    entries: Vec<GroupEntry>,
     memory: Option<(Version, PathBuf)>,
     processes: Option<PathBuf>,
     cpus: Option<(Version, PathBuf)>,
@@ -56,10 +55,7 @@ impl Directories {
             std::fs::create_dir(&directory)?;
             self.paths.push(directory.clone());
             // Opened here: between `fork` and `execve` the child only has to write to it.
-            let entry = File::options()
-                .write(true)
-                .open(directory.join("cgroup.procs"))?;
-            self.entries.push(Arc::new(entry.into()));
+            self.entries.push(entry(parent.version, &directory)?);
         }
         let version = parent.version;
         match limit {
@@ -89,7 +85,7 @@ impl Directories {
         }
     }
 
-    pub(in super::super) fn entries(&self) -> Vec<Arc<OwnedFd>> {
+    pub(in super::super) fn entries(&self) -> Vec<GroupEntry> {
         self.entries.clone()
     }
 
@@ -141,6 +137,23 @@ impl Directories {
             .and_then(|count| count.trim().parse().ok())
             .unwrap_or(0)
     }
+}
+
+/// Opens a group for processes that are to be in it.
+fn entry(version: Version, directory: &Path) -> io::Result<GroupEntry> {
+    let open = |name| File::options().write(true).open(directory.join(name));
+    // Not `cgroup.procs` where it can be helped: for that the kernel waits until no process of the machine starts, ends or executes,
+    // for a grace period of RCU, which takes longer than all of a start.
+    Ok(match version {
+        Version::One => GroupEntry {
+            file: Arc::new(open("tasks")?.into()),
+            directory: None,
+        },
+        Version::Two => GroupEntry {
+            file: Arc::new(open("cgroup.procs")?.into()),
+            directory: Some(Arc::new(File::open(directory)?.into())),
+        },
+    })
 }
 
 /// Limits memory and swap together.
