@@ -17,7 +17,7 @@ use super::network::Outside;
 use super::remove::remove_tree;
 use super::store::Store;
 use crate::error::Error;
-use crate::sandbox::{Sandbox, Spec};
+use crate::sandbox::{Sandbox, SandboxId, Spec};
 
 /// The home directory of every sandbox.
 const HOME: &str = "/home/daytona";
@@ -117,32 +117,44 @@ impl Hidden {
     }
 }
 
-/// Creates the files of a new sandbox.
+/// Creates the files of a new sandbox that its first start does not create.
 pub(super) fn create_files(
     store: &Store,
-    id: &Sandbox,
+    id: &SandboxId,
     owner: Option<(u32, u32)>,
 ) -> io::Result<()> {
-    let data = store.data(&id.id);
+    let data = store.data(id);
     directory(&data, 0o700, None)?;
-    directory(&data.join("home"), 0o700, owner)?;
-    directory(&data.join("tmp"), 0o1777, owner)?;
-    directory(&data.join("var-tmp"), 0o1777, owner)
+    directory(&data.join("home"), 0o700, owner)
 }
 
-/// Renews the files that each start needs.
-fn renew_files(
+/// Renews the files that each start needs, and returns the log.
+pub(super) fn renew_files(inner: &Inner, sandbox: &Sandbox, slot: u32) -> Result<File, Error> {
+    let root = root(inner, &sandbox.spec)?;
+    renew(&inner.store, sandbox, root, inner.users, slot)
+        .map_err(|error| Error::of_files("cannot prepare the files of the sandbox", error))
+}
+
+fn renew(
     store: &Store,
     sandbox: &Sandbox,
-    root: &Path,
+    root: Option<&Path>,
     users: Users,
     slot: u32,
 ) -> io::Result<File> {
-    let data = store.data(&sandbox.id);
+    let (data, owner) = (store.data(&sandbox.id), users.own(slot));
+    for name in ["tmp", "var-tmp"] {
+        match directory(&data.join(name), 0o1777, owner) {
+            // What programs have there stays.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+    }
     match remove_tree(&data, "state") {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => directory(&data.join("state"), 0o700, users.own(slot))?,
+        _ => directory(&data.join("state"), 0o700, owner)?,
     }
+    let root = root.unwrap_or_else(|| Path::new("/"));
     let (uid, gid) = users.ids(slot);
     let name = sandbox.spec.user.as_deref().unwrap_or(USER);
     let lines = [
@@ -197,33 +209,24 @@ pub(super) async fn start(
     sandbox: &Sandbox,
     slot: u32,
     socket: UnixListener,
+    log: File,
     group: Option<Arc<LastingGroup>>,
 ) -> Result<DetachedProcess, Error> {
     let Inner {
         store,
-        images,
         hidden,
         users,
         outside,
         ..
     } = inner;
     let spec = &sandbox.spec;
-    let image = match &spec.image {
-        Some(name) => Some(images.get(name).ok_or_else(|| {
-            Error::unsupported(format!("the image {name} is not registered any more"))
-        })?),
-        None => None,
-    };
-    let root = image.map_or_else(|| Path::new("/"), PathBuf::as_path);
-    let log = renew_files(store, sandbox, root, *users, slot)
-        .map_err(|error| Error::of_files("cannot prepare the files of the sandbox", error))?;
     let data = store.data(&sandbox.id);
     let memory_events = group.as_ref().and_then(|group| group.memory_events());
     let fds = [Some(socket.into()), memory_events.map(Into::into)];
     let detached = Detached {
         role: ROLE,
         label: sandbox.id.to_string(),
-        isolation: isolation(&data, spec, image, users.own(slot), outside)?,
+        isolation: isolation(&data, spec, root(inner, spec)?, users.own(slot), outside)?,
         private: hidden.private.clone(),
         hidden: hidden.others.clone(),
         env: environment(sandbox),
@@ -241,10 +244,21 @@ pub(super) async fn start(
     })
 }
 
+/// Returns the root directory of a sandbox's image, if it has one.
+fn root<'a>(inner: &'a Inner, spec: &Spec) -> Result<Option<&'a Path>, Error> {
+    let Some(name) = &spec.image else {
+        return Ok(None);
+    };
+    let root = inner.images.get(name).ok_or_else(|| {
+        Error::unsupported(format!("the image {name} is not registered any more"))
+    })?;
+    Ok(Some(root))
+}
+
 fn isolation(
     data: &Path,
     spec: &Spec,
-    image: Option<&PathBuf>,
+    image: Option<&Path>,
     user: Option<(u32, u32)>,
     outside: &Outside,
 ) -> Result<Isolation, Error> {

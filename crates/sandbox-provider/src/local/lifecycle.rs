@@ -106,14 +106,22 @@ impl Inner {
         live: &mut Live,
         source: Option<&Entry>,
     ) -> Result<(), Error> {
-        let sandbox = entry.sandbox();
+        let (creating, started) = (entry.sandbox(), entry.in_state(State::Started, None));
         // At the same time, since the disk takes its time: the next provider removes files without a record as it does those of a
         // sandbox that was being created. Neither is dropped when the other has failed: what was made is removed after both.
-        let saved = self.save(entry, &sandbox, Durability::Process);
+        let written = async {
+            self.save(entry, &creating, Durability::Process).await?;
+            self.write(entry, &started).await
+        };
         let made = self.make_files(entry, live, source);
-        let (saved, made) = tokio::join!(saved, Box::pin(made));
-        saved.and(made)?;
-        self.settle(entry, State::Started).await
+        let (written, made) = tokio::join!(written, Box::pin(made));
+        let written = written?;
+        // While what was written still takes its space.
+        if made.is_err() && self.store.is_full() {
+            return Err(Error::full());
+        }
+        made?;
+        self.put(entry, written, started).await
     }
 
     /// Creates the files of a sandbox, and starts it.
@@ -123,11 +131,10 @@ impl Inner {
         live: &mut Live,
         source: Option<&Entry>,
     ) -> Result<(), Error> {
-        let sandbox = entry.sandbox();
-        let (inner, slot) = (Arc::clone(self), entry.slot);
-        let owner = self.users.own(slot);
+        let (inner, id) = (Arc::clone(self), entry.sandbox().id);
+        let owner = self.users.own(entry.slot);
         blocking(move || {
-            let created = launch::create_files(&inner.store, &sandbox, owner);
+            let created = launch::create_files(&inner.store, &id, owner);
             created
                 .map_err(|error| Error::of_files("cannot create the files of the sandbox", error))
         })
@@ -172,8 +179,12 @@ impl Inner {
         let sandbox = entry.sandbox();
         let socket = self.store.bind(&sandbox.id)?;
         let (inner, limited) = (Arc::clone(self), sandbox.clone());
-        let group = blocking(move || inner.bounds.make(&inner.store, &limited)).await?;
-        let start = launch::start(self, &sandbox, entry.slot, socket, group);
+        let group = blocking(move || inner.bounds.make(&inner.store, &limited));
+        let (inner, renewed, slot) = (Arc::clone(self), sandbox.clone(), entry.slot);
+        let log = blocking(move || launch::renew_files(&inner, &renewed, slot));
+        // Neither is dropped when the other has failed: what was made is removed after both.
+        let (group, log) = tokio::join!(group, log);
+        let start = launch::start(self, &sandbox, entry.slot, socket, log?, group?);
         let process = Arc::new(start.await?);
         let responds = async {
             tokio::select! {
@@ -191,6 +202,15 @@ impl Inner {
         }
         self.watch(entry, process);
         Ok(())
+    }
+
+    /// Starts a sandbox that was created before.
+    async fn restart(self: &Arc<Self>, entry: &Arc<Entry>, live: &mut Live) -> Result<(), Error> {
+        let started = entry.in_state(State::Started, None);
+        let written = self.write(entry, &started);
+        let (written, launched) = tokio::join!(written, Box::pin(self.launch(entry, live)));
+        launched?;
+        self.put(entry, written?, started).await
     }
 
     /// Ends what has started of a sandbox, which is as it was before, and returns `error`.
@@ -290,11 +310,7 @@ impl Inner {
             State::Stopped | State::Error => {
                 let former = entry.sandbox();
                 self.step(entry, State::Starting).await?;
-                let mut started = self.launch(entry, &mut live).await;
-                if started.is_ok() {
-                    started = self.settle(entry, State::Started).await;
-                }
-                if let Err(error) = started {
+                if let Err(error) = self.restart(entry, &mut live).await {
                     return self.not_started(entry, &mut live, former, error).await;
                 }
             }
@@ -414,32 +430,6 @@ impl Inner {
         self.save(entry, &sandbox, Durability::Machine).await?;
         entry.publish(sandbox.clone());
         Ok(sandbox)
-    }
-
-    /// Stores and publishes a state in which a change has not finished.
-    async fn step(&self, entry: &Entry, state: State) -> Result<(), Error> {
-        let sandbox = entry.in_state(state, None);
-        let saved = self.save(entry, &sandbox, Durability::Process).await;
-        entry.publish(sandbox);
-        saved
-    }
-
-    /// Stores and publishes the state in which a change has finished.
-    async fn settle(&self, entry: &Entry, state: State) -> Result<(), Error> {
-        let sandbox = entry.in_state(state, None);
-        self.save(entry, &sandbox, Durability::Machine).await?;
-        entry.publish(sandbox);
-        Ok(())
-    }
-
-    async fn save(
-        &self,
-        entry: &Entry,
-        sandbox: &Sandbox,
-        durability: Durability,
-    ) -> Result<(), Error> {
-        let (store, record) = (Arc::clone(&self.store), entry.record(sandbox));
-        blocking(move || store.save(&record, durability)).await
     }
 }
 

@@ -13,6 +13,7 @@ mod open;
 mod record;
 mod remove;
 mod store;
+mod stored;
 mod validate;
 
 use std::collections::HashMap;

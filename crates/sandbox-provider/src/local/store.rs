@@ -41,6 +41,20 @@ pub(super) enum Durability {
     Machine,
 }
 
+/// A record that is to take the place of the former one, and is removed if it does not.
+#[derive(Debug)]
+pub(super) struct Written {
+    place: PathBuf,
+    beside: PathBuf,
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        // It is not there when it has taken the place. One that is left is removed when the directory is opened.
+        let _ = fs::remove_file(&self.beside);
+    }
+}
+
 impl Store {
     /// Opens the directory, which is created if it is missing, and returns the lock on it.
     pub(super) fn open(path: &Path) -> Result<(Self, File), Error> {
@@ -110,30 +124,42 @@ impl Store {
         connected.map_err(|error| Error::failed("cannot connect to the sandbox", error))
     }
 
-    /// Writes a record.
+    /// Stores a record.
     pub(super) fn save(&self, record: &Record, durability: Durability) -> Result<(), Error> {
-        let place = self.record(&record.id);
-        let beside = self.record(&format!("{}{BESIDE}", record.id));
-        let save = || {
+        self.put(self.write(record)?, durability)
+    }
+
+    /// Writes a record beside the former one, and synchronizes it. There is one at a time of a sandbox.
+    pub(super) fn write(&self, record: &Record) -> Result<Written, Error> {
+        let written = Written {
+            place: self.record(&record.id),
+            beside: self.record(&format!("{}{BESIDE}", record.id)),
+        };
+        let write = || {
             let mut file = File::options()
                 .write(true)
                 .create(true)
                 .truncate(true)
                 .mode(0o600)
-                .open(&beside)?;
+                .open(&written.beside)?;
             file.write_all(&serde_json::to_vec(record)?)?;
             // Also where the change may be lost with the machine: what takes the place of a record is never a part of one.
-            file.sync_data()?;
-            fs::rename(&beside, &place)?;
+            file.sync_data()
+        };
+        write().map_err(not_stored)?;
+        Ok(written)
+    }
+
+    /// Puts a record in the place of the former one.
+    pub(super) fn put(&self, written: Written, durability: Durability) -> Result<(), Error> {
+        let put = || {
+            fs::rename(&written.beside, &written.place)?;
             if durability == Durability::Machine {
                 File::open(self.path.join("records"))?.sync_all()?;
             }
             Ok(())
         };
-        save().map_err(|error| {
-            let _ = fs::remove_file(&beside);
-            Error::of_files("cannot store the sandbox", error)
-        })
+        put().map_err(not_stored)
     }
 
     /// Returns all records. What was being written when a former provider ended is removed.
@@ -218,6 +244,10 @@ fn make_private(path: &Path) -> io::Result<()> {
     private_directory(path).map(drop)
 }
 
+fn not_stored(error: io::Error) -> Error {
+    Error::of_files("cannot store the sandbox", error)
+}
+
 fn ignore_missing(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -236,6 +266,30 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
+    use crate::sandbox::{Sandbox, Spec, State};
+
+    #[test]
+    fn a_record_that_is_written_counts_when_it_is_put_in_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, _lock) = Store::open(&directory.path().join("state")).unwrap();
+        let record = |state| {
+            let time = std::time::SystemTime::UNIX_EPOCH;
+            let sandbox = Sandbox::new(SandboxId::new("i"), Spec::default(), state, time);
+            Record::of(&sandbox, 7)
+        };
+        let records = store.path().join("records");
+        let names = || fs::read_dir(&records).unwrap().count();
+        let (creating, started) = (record(State::Creating), record(State::Started));
+        store.save(&creating, Durability::Process).unwrap();
+        drop(store.write(&started).unwrap());
+        assert_eq!(names(), 1);
+        assert_eq!(store.load().unwrap(), [creating]);
+        let written = store.write(&started).unwrap();
+        assert_eq!(names(), 2);
+        store.put(written, Durability::Machine).unwrap();
+        assert_eq!(names(), 1);
+        assert_eq!(store.load().unwrap(), [started]);
+    }
 
     #[test]
     fn the_end_of_a_log_is_bounded() {

@@ -141,7 +141,7 @@ async fn nothing_half_made_is_left() {
     let test = "restart::nothing_half_made_is_left";
     let directory = machine.directory.path();
     type Point = fn(&Path, &str) -> bool;
-    let points: [(&str, Point); 6] = [
+    let points: [(&str, Point); 7] = [
         ("has a record", |state, id| {
             state.join("records").join(id).exists()
         }),
@@ -153,6 +153,13 @@ async fn nothing_half_made_is_left() {
         }),
         ("has a log", |state, id| {
             state.join("data").join(id).join("log").exists()
+        }),
+        ("has the record of its start", |state, id| {
+            let (records, data) = (state.join("records"), state.join("data").join(id));
+            let inside = std::fs::read_dir(data.join("state"));
+            inside.is_ok_and(|mut inside| inside.next().is_none())
+                && records.join(id).exists()
+                && records.join(format!("{id}.new")).exists()
         }),
         ("runs", |state, id| {
             let inside = std::fs::read_dir(state.join("data").join(id).join("state"));
