@@ -67,7 +67,7 @@ impl Start {
 ///
 /// # Errors
 ///
-/// Returns an error if the key belongs to another request, for a soft limit that cannot be, and if too many commands with one
+/// Returns an error if the key belongs to another request or its command is no longer retained, for a soft limit that cannot be, and if too many commands with one
 /// run; the inner error is why the command was not started.
 pub(crate) async fn start(
     state: &State,
@@ -81,7 +81,8 @@ pub(crate) async fn start(
     let what = (&start.program, &start.options, start.soft_timeout);
     let request = state.repeats.request(Operation::Exec, key, what)?;
     let find = |done| match done {
-        Done::Started(id) => state.execs.find(&id).ok(),
+        // One that was forgotten has run, and must not run again.
+        Done::Started(id) => Some(state.execs.find(&id).map_err(|_| forgotten())),
         Done::Created(_) | Done::Ran(_) => None,
     };
     let (engine, execs) = (state.engine.clone(), state.execs.clone());
@@ -112,17 +113,25 @@ pub(crate) async fn start(
             output,
             detached: start.detached,
         });
-        Ok((started, Done::Started(id)))
+        Ok((Ok(started), Done::Started(id)))
     };
     let done = state.repeats.once(request, must_end, find, operation);
     match done.await? {
-        Ok(found) => Ok(Ok(found)),
+        Ok(Found { result, resumed }) => Ok(Ok(Found {
+            result: result?,
+            resumed,
+        })),
         Err(NotStarted::Exec(error)) => Ok(Err(error)),
         Err(NotStarted::Full) => Err(Error::new(
             ErrorCode::TooManyRequests,
             format!("{BACKGROUND_EXECS} commands with a soft limit run already"),
         )),
     }
+}
+
+fn forgotten() -> Error {
+    let message = "the command of the request with this key has ended, and is no longer retained";
+    Error::new(ErrorCode::Gone, message)
 }
 
 /// Returns the command without a session that has this id.

@@ -631,11 +631,19 @@ async fn a_call_ends_at_its_soft_limit() {
 #[tokio::test]
 async fn commands_that_ended_first_are_forgotten() {
     let (server, channel) = server().await;
+    let keyed = |key: &str| {
+        Message::Start(ExecStart {
+            options: Some(RunOptions {
+                idempotency_key: key.to_owned(),
+                ..RunOptions::default()
+            }),
+            ..program(&["true"])
+        })
+    };
     let mut ids = Vec::new();
-    for _ in 0..sandbox_daemon::limits::RETAINED_EXECS + 2 {
-        let call = Call::begin(&channel, Message::Start(program(&["true"])))
-            .await
-            .unwrap();
+    for number in 0..sandbox_daemon::limits::RETAINED_EXECS + 2 {
+        let key = if number == 0 { "first" } else { "" };
+        let call = Call::begin(&channel, keyed(key)).await.unwrap();
         ids.push(call.started.exec_id.clone());
         call.finish(0).await.unwrap();
     }
@@ -655,6 +663,9 @@ async fn commands_that_ended_first_are_forgotten() {
     };
     let status = channel.exec().get_exec(get).await.unwrap_err();
     assert_eq!(refusal(&status), (5, "PROCESS_NOT_FOUND"));
+    // Its request is not carried out a second time.
+    let status = Call::begin(&channel, keyed("first")).await.err().unwrap();
+    assert_eq!(refusal(&status), (9, "GONE"));
     server.end().await;
 }
 
