@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::procfs;
 use crate::termination::Termination;
 
 /// The number of out-of-memory kills in this process's control group, which its children share.
@@ -13,7 +14,7 @@ pub(crate) struct OomKills(Option<File>);
 impl OomKills {
     /// Finds the counter. Without control groups or their file system there is none, and the count stays 0.
     pub(crate) fn find() -> Self {
-        let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let groups = procfs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let files = candidates(&groups);
         let mut files = files.iter().filter_map(|path| File::open(path).ok());
         Self(files.find(|file| read(file).is_some()))

@@ -4,9 +4,37 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
 use std::time::Duration;
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
+
+/// Reads a file of `/proc` or of a control group, of which the kernel reports no size.
+///
+/// `std::fs::read` begins with 32 bytes where the size is 0, and doubles them: eight calls where one returns all.
+pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    let mut bytes = Vec::with_capacity(4096);
+    loop {
+        match rustix::io::read(&file, spare_capacity(&mut bytes)) {
+            Ok(0) => return Ok(bytes),
+            Ok(_) => bytes.reserve(1),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reads such a file whose content is text.
+pub(crate) fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
+    String::from_utf8(read(path)?)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
 
 /// The required fields of a line of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +72,7 @@ impl Stat {
 /// Returns how long the main thread of `pid` has waited for a processor while it was ready to run. `None` if it has been reaped, or the
 /// kernel does not count that.
 pub(crate) fn processor_wait(pid: u32) -> Option<Duration> {
-    parse_processor_wait(&std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
+    parse_processor_wait(&read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
 }
 
 /// The flag `PF_FORKNOEXEC` of a process. `execve(2)` clears it.
@@ -60,13 +88,13 @@ pub(crate) struct Spent {
 impl Spent {
     /// Returns that of `pid` so far, unless it has been reaped.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        parse_spent(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+        parse_spent(&read(format!("/proc/{pid}/stat")).ok()?)
     }
 }
 
 /// Returns the largest resident memory that the program of `pid` has had so far, in bytes.
 pub(crate) fn peak_rss(pid: u32) -> Option<u64> {
-    parse_peak_rss(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+    parse_peak_rss(&read_to_string(format!("/proc/{pid}/status")).ok()?)
 }
 
 /// The signals that a process has not received yet, and those that do not have their default effect on it.
@@ -80,7 +108,7 @@ pub(crate) struct Signals {
 impl Signals {
     /// Returns those of `pid`, unless it has been reaped.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        parse_signals(&std::fs::read(format!("/proc/{pid}/status")).ok()?)
+        parse_signals(&read(format!("/proc/{pid}/status")).ok()?)
     }
 
     pub(crate) fn has_pending(self, signal: Signal) -> bool {
@@ -114,7 +142,7 @@ const PLACES: usize = 5;
 impl Program {
     /// Returns the program of `pid`, unless it has been reaped.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        parse_program(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+        parse_program(&read(format!("/proc/{pid}/stat")).ok()?)
     }
 
     /// Returns whether it is certainly another program. The name counts only as a fallback: a process can change it.
@@ -135,7 +163,7 @@ pub(crate) fn pids() -> impl Iterator<Item = u32> {
 /// Returns the children of a process.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     // Without a walk, where the kernel has the list.
-    match std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
+    match read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
         Ok(list) => {
             let list = list.split_ascii_whitespace();
             list.filter_map(|child| child.parse().ok()).collect()
@@ -149,7 +177,7 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
 
 /// Returns the id that a process has in the innermost of its process namespaces.
 pub(crate) fn innermost_id(pid: u32) -> Option<u32> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let status = read_to_string(format!("/proc/{pid}/status")).ok()?;
     let ids = status
         .lines()
         .find_map(|line| line.strip_prefix("NSpid:"))?;
@@ -180,7 +208,7 @@ pub(crate) fn realtime_limit(pid: u32) -> Option<u64> {
 /// Returns the path of the file that this process has mapped at `address`, as the kernel writes it: with a note if the
 /// file has been removed. `None` for memory that is no file's.
 pub(crate) fn file_at(address: usize) -> Option<PathBuf> {
-    mapped_at(&std::fs::read("/proc/self/maps").ok()?, address)
+    mapped_at(&read("/proc/self/maps").ok()?, address)
 }
 
 /// Converts the number to the kernel's type.

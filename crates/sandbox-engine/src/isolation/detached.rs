@@ -224,7 +224,7 @@ impl DetachedProcess {
         let mut found = Vec::new();
         for pid in procfs::pids() {
             let proc = |name: &str| format!("/proc/{pid}/{name}");
-            let name = std::fs::read(proc("comm")).unwrap_or_default();
+            let name = procfs::read(proc("comm")).unwrap_or_default();
             // A process inside a sandbox can have any name and arguments, but not this namespace.
             if name.trim_ascii_end() != LASTING_NAME.to_bytes()
                 || std::fs::read_link(proc("ns/pid")).ok().as_ref() != Some(&mine)
@@ -239,7 +239,7 @@ impl DetachedProcess {
                 // and starts nothing.
                 continue;
             };
-            let arguments = std::fs::read(proc("cmdline")).unwrap_or_default();
+            let arguments = procfs::read(proc("cmdline")).unwrap_or_default();
             let label = arguments.split(|byte| *byte == 0).nth(1);
             // It had its arguments before it had a child.
             if let Some(label) = label.and_then(|label| str::from_utf8(label).ok()) {
@@ -394,7 +394,7 @@ fn signal(stat: &Stat, signal: Signal) {
 
 /// Returns the children of the first thread of a process, the oldest first.
 fn children(pid: u32) -> io::Result<Vec<u32>> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let text = procfs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
     let children = text.split_ascii_whitespace();
     Ok(children.filter_map(|child| child.parse().ok()).collect())
 }

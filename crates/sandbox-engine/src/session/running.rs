@@ -18,7 +18,7 @@ use crate::command::SignalReply;
 use crate::leader::undying;
 use crate::limits::{KILL_WAIT, TERMINATE_GRACE};
 use crate::outputs::Outputs;
-use crate::procfs::Stat;
+use crate::procfs::{self, Stat};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -276,7 +276,7 @@ pub(super) fn kill(pid: u32) {
 pub(super) fn has_children(pid: u32) -> bool {
     // A shell has one thread, whose id is the process's. The file is missing in kernels without
     // `CONFIG_PROC_CHILDREN` (proc(5)): then there may be children.
-    std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
+    procfs::read(format!("/proc/{pid}/task/{pid}/children"))
         .map_or(true, |children| !children.is_empty())
 }
 

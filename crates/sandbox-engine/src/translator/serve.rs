@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use super::settings::Settings;
+use crate::procfs;
 use crate::sys;
 
 /// The work of a translator: a pure function.
@@ -144,7 +145,7 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
 /// Returns the bytes of memory that are private to this process. If the system does not report them, returns the maximum,
 /// so that the process ends.
 fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = procfs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("RssAnon:"));

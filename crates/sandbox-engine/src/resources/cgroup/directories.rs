@@ -9,6 +9,7 @@ use super::super::description::Limit;
 use super::find::{Parent, Version};
 use crate::limits::CPU_PERIOD;
 use crate::oom;
+use crate::procfs;
 use crate::spawner::GroupEntry;
 
 /// The directories of one control group: one in each hierarchy that it needs.
@@ -99,7 +100,7 @@ impl Directories {
 
     /// Returns the number of processes that were killed because of the memory limit.
     pub(in super::super) fn memory_kills(&self) -> u64 {
-        let text = self.memory_events().map(std::fs::read_to_string);
+        let text = self.memory_events().map(procfs::read_to_string);
         let text = text.and_then(Result::ok);
         text.and_then(|text| oom::parse(&text)).unwrap_or(0)
     }
@@ -121,7 +122,7 @@ impl Directories {
             // Since Linux 5.19.
             Version::Two => "memory.peak",
         };
-        let text = std::fs::read_to_string(directory.join(file)).ok()?;
+        let text = procfs::read_to_string(directory.join(file)).ok()?;
         text.trim().parse().ok()
     }
 
@@ -130,7 +131,7 @@ impl Directories {
         let Some(directory) = &self.processes else {
             return 0;
         };
-        let text = std::fs::read_to_string(directory.join("pids.events")).unwrap_or_default();
+        let text = procfs::read_to_string(directory.join("pids.events")).unwrap_or_default();
         let mut counts = text.lines().filter_map(|line| line.strip_prefix("max "));
         counts
             .next()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::description::{Limit, Mechanism};
 use super::abandoned;
+use crate::procfs;
 
 /// A directory in which groups that enforce one limit can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +98,7 @@ impl Parents {
 
 impl Surroundings {
     pub(super) fn here(root: Option<&Path>) -> Self {
-        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let read = |path| procfs::read_to_string(path).unwrap_or_default();
         Self {
             membership: read("/proc/self/cgroup"),
             mounts: read("/proc/self/mountinfo"),
@@ -218,7 +219,7 @@ fn usable_v2(directory: &Path, limit: Limit) -> Result<Parent, String> {
     let controller = controller(limit);
     let at = |what: &str| format!("{}: {what}", directory.display());
     let list = |name: &str| {
-        let list = std::fs::read_to_string(directory.join(name));
+        let list = procfs::read_to_string(directory.join(name));
         list.map(|list| list.split_whitespace().any(|other| other == controller))
     };
     match list("cgroup.controllers") {
