@@ -334,13 +334,16 @@ async fn a_run_has_not_the_terminal_of_the_engine() {
     assert_eq!(text(&plain.unwrap()), "opened\ndone\n");
 }
 
+/// A path that the level does not let be created.
+const OUTSIDE: &str = "/usr/sandbox-landlock-test";
+
 #[tokio::test]
-async fn all_kinds_have_the_level() {
+async fn programs_have_the_level() {
     let machine = Machine::new();
     if !can_have(&machine, &restricted()).await {
         return;
     }
-    let outside = "/usr/sandbox-landlock-test";
+    let outside = OUTSIDE;
     for (language, code) in [
         (
             Language::Python,
@@ -376,6 +379,14 @@ async fn all_kinds_have_the_level() {
         assert_eq!(text(&outcome), "refused\n", "{language:?}");
         assert_eq!(outcome.level, Level::Landlock);
     }
+}
+
+#[tokio::test]
+async fn sessions_have_the_level() {
+    let machine = Machine::new();
+    if !can_have(&machine, &restricted()).await {
+        return;
+    }
     let options = SessionOptions {
         isolation: Some(restricted()),
         ..SessionOptions::default()
@@ -403,6 +414,14 @@ async fn all_kinds_have_the_level() {
         assert_eq!(text(&recorded.collect().await), expect);
     }
     assert!(machine.engine.sessions().delete("s").await);
+}
+
+#[tokio::test]
+async fn terminals_have_the_level() {
+    let machine = Machine::new();
+    if !can_have(&machine, &restricted()).await {
+        return;
+    }
     let options = PtyOptions {
         isolation: Some(restricted()),
         ..PtyOptions::default()
@@ -412,6 +431,15 @@ async fn all_kinds_have_the_level() {
     let line = "echo > /dev/tty && (: > /usr/x) 2>/dev/null || exit 9\n";
     pty.input().write(line.into()).await.unwrap();
     assert_eq!(pty.ended().await, Termination::Exited { code: 9 });
+}
+
+#[tokio::test]
+async fn contexts_have_the_level() {
+    let machine = Machine::new();
+    if !can_have(&machine, &restricted()).await {
+        return;
+    }
+    let outside = OUTSIDE;
     for (language, code, outside) in [
         (
             Language::Python,
