@@ -23,6 +23,10 @@ impl Drop for Holder {
 /// memory than at first.
 ///
 /// Only for a process that is a daemon or a control plane, and nothing else.
+///
+/// # Cancel safety
+///
+/// If dropped, freed memory is no longer returned.
 pub async fn return_freed() {
     let idle = anonymous_bytes();
     let mut pause = tokio::time::interval(PAUSE);

@@ -73,6 +73,10 @@ impl Server {
     /// # Errors
     ///
     /// Returns a [`BindError`] if either fails; nothing is bound then.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, nothing is bound. An entrypoint that has started runs on as a session of the engine.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let open = matches!(config.access, Access::Open);
         let is_tcp = matches!(config.listen, Listen::Tcp(_)) && config.inherited.is_none();

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod docs;
 mod foreign;
 mod list;
 mod rustdoc;
@@ -43,7 +44,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Compares the lists with the crates, or writes those that differ; no list may name what its crate must not show.
+/// Compares the lists with the crates, or writes those that differ; no list may name what its crate must not show, and what is
+/// listed has the sections that it must have.
 fn check(is_written: bool) -> Result<()> {
     let packages = published()?;
     let folder = rustdoc::describe()?;
@@ -57,6 +59,7 @@ fn check(is_written: bool) -> Result<()> {
                 .iter()
                 .map(|fault| format!("{shown}: {fault}")),
         );
+        faults.extend(docs::without_cancel_safety(&folder, &package.name)?);
         let before = fs::read_to_string(&path).unwrap_or_default();
         let differences = list::differences(&before, &now);
         if differences.is_empty() {

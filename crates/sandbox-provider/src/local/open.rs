@@ -57,6 +57,10 @@ impl Local {
     /// # Errors
     ///
     /// Returns [`Error::Unsupported`] if sandboxes cannot be isolated here.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, the processes by which the machine is tried are ended.
     pub async fn examine() -> Result<Vec<String>, Error> {
         let probed = probe_detached().await;
         probed.map_err(|error| Error::unsupported(chain(&error)))?;
@@ -125,6 +129,10 @@ impl LocalBuilder {
     ///
     /// Returns [`Error::Unsupported`] if sandboxes cannot be isolated or not be limited as configured here, [`Error::Invalid`] if an image is not a directory, and
     /// [`Error::Failed`] if the state directory cannot be used or another provider uses it.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, the directory is unlocked again. What was not removed so far is removed by the next provider.
     pub async fn open(self) -> Result<Local, Error> {
         let probed = probe_detached().await;
         probed.map_err(|error| Error::unsupported(chain(&error)))?;
