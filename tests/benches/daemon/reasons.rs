@@ -14,14 +14,19 @@ const REASONS: &[(&str, &str)] = &[
     ("log, followed: last byte", LAST_BYTE),
     ("log of 64 MiB", LOG),
     ("log of 2 MiB", LOG),
+    ("terminal, a line", ECHO),
+    ("terminal, 32 MiB", SHOWN),
     ("Python, `print(1)`", PYTHON),
+    ("Python, a line chart", CHART),
     ("JavaScript", NODE),
     ("TypeScript", NODE),
+    ("context, call", CALL),
     ("context,", CONTEXT),
     ("file of 1 GiB", FILE),
     ("sandbox, create", CREATE),
     ("start, to the first response", START),
     ("idle, resident", IDLE),
+    ("encode 16 byte", ENCODE),
     ("client: exec", CLIENT),
 ];
 
@@ -54,6 +59,17 @@ const LAST_BYTE: &str = "the shell reports the end of a command three times, so 
      after it: by `strace` some 100 system calls, and each report wakes the daemon.";
 const LOG: &str = "a log outlives its readers. By `perf` a quarter of all samples copy it into the page cache of the file that has it, and \
      3 % are its checksum; the limit retains nothing.";
+const ECHO: &str = "the threads of the client. By `strace -f` the daemon makes 10 system calls for a line, all on one thread, and to a client that \
+     writes and reads its socket itself the echo takes as long as the limit (59 us). This client passes the line, and then the echo, between \
+     the thread of the caller and that of the connection.";
+const SHOWN: &str = "by `strace -f` a read returns the 4 KiB that the kernel has room for, and for four of five of them the thread that waits for \
+     events is woken, too, though another one reads already. What was read is copied into the record of the terminal, and from that into \
+     WebSocket messages of 32 KiB. The limit reads on a thread that blocks.";
+const CHART: &str = "the drawing, and the encoding of the picture, by Matplotlib itself: all but the 8 ms of `print(1)`.";
+const CALL: &str = "a call is a WebSocket of its own, whose handshake is a second round trip. By `strace -f` the daemon makes 60 system calls for a \
+     call: 15 for the connection, 15 that find all output before and after the code, 14 for what it has used, and the rest wake three threads.";
+const ENCODE: &str = "the head of each record is written, and its bytes are searched for what must be escaped: by `callgrind` 276 instructions a \
+     record, where the limit copies all of them in one call.";
 const PYTHON: &str = "the end of the interpreter, as it is for a program that was not forked: it frees all of its objects, so that the pages that \
      the process shares with the fork server are copied. By `getrusage` 1,500 page faults and nine tenths of what the process uses of a \
      processor; a fork that ends without it has 200 faults.";
