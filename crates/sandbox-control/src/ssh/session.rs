@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use russh::server::{Handle, Msg};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use sandbox_provider::Provider;
-use sandbox_wire::rest::{PtyResizeRequest, Termination, TerminationKind};
+use sandbox_wire::rest::{PtyResizeRequest, SignalSpec, Termination, TerminationKind};
 
 use super::command::Command;
 use super::handler::Place;
@@ -204,23 +204,14 @@ pub(super) fn size(cols: u32, rows: u32) -> PtyResizeRequest {
 
 /// Returns the name of a signal in the protocol (RFC 4254, section 6.10), which knows only some.
 fn signal(number: i32) -> Option<&'static str> {
-    Some(match number {
-        1 => "HUP",
-        2 => "INT",
-        3 => "QUIT",
-        4 => "ILL",
-        6 => "ABRT",
-        8 => "FPE",
-        9 => "KILL",
-        10 => "USR1",
-        11 => "SEGV",
-        12 => "USR2",
-        13 => "PIPE",
-        14 => "ALRM",
-        15 => "TERM",
-        _ => return None,
-    })
+    let is_it = |name: &&str| SignalSpec::Name((*name).to_owned()).number() == Some(number);
+    SIGNALS.into_iter().find(is_it)
 }
+
+const SIGNALS: [&str; 13] = [
+    "HUP", "INT", "QUIT", "ILL", "ABRT", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+    "TERM",
+];
 
 /// The type of extended data that is standard error (RFC 4254, section 5.2).
 pub(super) const STDERR: u32 = 1;
