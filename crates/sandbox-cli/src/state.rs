@@ -1,13 +1,13 @@
 //! The state directory of a control plane on this machine: who uses it, its key, and where it listens.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use rustix::process::{Flock, FlockType, Pid};
-use sandbox_daemon::doors::private_directory;
+use sandbox_daemon::doors::{private_directory, write_private};
 use sandbox_process::ControlAddress;
 use uuid::Uuid;
 
@@ -117,19 +117,7 @@ impl StateDir {
 
     /// Writes a file for this user alone, whole or not at all.
     fn write(&self, name: &str, text: &str) -> Result<(), CliError> {
-        let write = || {
-            let new = self.file(&format!("{name}.new"));
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&new)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&new, self.file(name))
-        };
-        write().map_err(|source| self.failed(source))
+        write_private(&self.file(name), text.as_bytes()).map_err(|source| self.failed(source))
     }
 
     fn open_lock(&self) -> io::Result<File> {

@@ -1,7 +1,9 @@
-//! Directories that belong to this process's user alone.
+//! Directories and files that belong to this process's user alone.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -37,12 +39,47 @@ pub fn private_directory(path: &Path) -> io::Result<OwnedFd> {
     Ok(held)
 }
 
+/// Writes a file for this user alone, in place of a former one: whole or not at all, whenever this process or the machine ends. Beside
+/// it, `PATH.new` is there meanwhile.
+///
+/// # Errors
+///
+/// Returns the error of the system.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    File::open(parent.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    #[test]
+    fn a_private_file_is_replaced_as_a_whole() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("file");
+        for content in ["long before", "after"] {
+            write_private(&path, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
 
     #[test]
     fn a_directory_of_others_is_not_used() {

@@ -1,14 +1,13 @@
 //! The key by which clients recognize the gateway.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::Ed25519Keypair;
+use sandbox_daemon::doors::write_private;
 
 /// Returns the Ed25519 key of a file, which is generated and stored for this user alone if there is none.
 pub(super) fn load(path: &Path) -> io::Result<PrivateKey> {
@@ -25,20 +24,7 @@ fn generate(path: &Path) -> io::Result<PrivateKey> {
     filled.map_err(|_| io::Error::other("the system has no random bytes"))?;
     let key = PrivateKey::from(Ed25519Keypair::from_seed(&seed));
     let text = key.to_openssh(LineEnding::LF).map_err(invalid)?;
-    // Whole or not at all, whenever this process ends.
-    let new = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)?;
-    if let Some(parent) = path.parent() {
-        File::open(parent)?.sync_all()?;
-    }
+    write_private(path, text.as_bytes())?;
     Ok(key)
 }
 
