@@ -119,10 +119,12 @@ class Sessions(harness.Case):
     def test_deleting_ends_what_runs(self):
         session = f"doomed-{uuid.uuid4()}"
         self.process.create_session(session)
-        request = SessionExecuteRequest(command="(trap '' TERM; setsid sleep 987) & sleep 987", run_async=True)
+        # Suites of other versions run at the same time, and see each other's processes.
+        sleep = f"sleep 987{uuid.uuid4().int % 1_000_000}"
+        request = SessionExecuteRequest(command=f"(trap '' TERM; setsid {sleep}) & {sleep}", run_async=True)
         self.process.execute_session_command(session, request)
         begin = time.monotonic()
         self.process.delete_session(session)
         self.assertLess(time.monotonic() - begin, 3)
-        left = self.process.exec("ps -eo args | grep '[s]leep 987' || true").result
+        left = self.process.exec(f"ps -eo args | grep '[s]{sleep[1:]}$' || true").result
         self.assertEqual(left, "")
