@@ -52,7 +52,7 @@ impl Package {
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
         npm.arg("--loglevel=error");
         let what = format!("installing {}", self.title);
-        sh::timed(&what, || sh::run(&mut npm))?;
+        sh::timed(&what, || sh::follow(&mut npm, sh::complain))?;
         // Last: an installation without its stamp was interrupted, and is made again.
         fs::write(home.join(STAMP), wanted)?;
         Ok(home)

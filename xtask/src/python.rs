@@ -134,7 +134,7 @@ impl Environment {
         let mut first_use = isolated(python);
         first_use.args(["-c", self.proof]);
         let what = format!("`{}` for the first time", self.proof);
-        sh::timed(&what, || sh::run(&mut first_use))
+        sh::timed(&what, || sh::follow(&mut first_use, sh::complain))
     }
 
     /// Installs the requirements by uv or pip.
@@ -153,7 +153,10 @@ impl Environment {
         if !std::io::stdout().is_terminal() {
             tool.arg("--quiet");
         }
-        sh::run(tool.arg("--requirement").arg(&self.requirements))
+        sh::follow(
+            tool.arg("--requirement").arg(&self.requirements),
+            sh::complain,
+        )
     }
 
     /// Makes an empty environment with the first Python that can.

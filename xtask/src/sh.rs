@@ -1,5 +1,7 @@
 //! Programs, folders and messages: the one place where xtask starts a process or prints.
 
+mod tree;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::ffi::OsStr;
@@ -73,8 +75,17 @@ pub(crate) fn beside(command: &mut Command, work: impl FnOnce() -> Result<()>) -
     result
 }
 
-/// Runs a program to its end; `each` gets what it prints line by line.
-pub(crate) fn follow(command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
+/// Runs a program to its end; `each` gets what it prints line by line. One that prints nothing for [`SILENCE`] hangs: it is ended,
+/// and the error says what ran.
+pub(crate) fn follow(command: &mut Command, each: impl FnMut(&str)) -> Result<()> {
+    follow_while(SILENCE, command, each)
+}
+
+fn follow_while(
+    silence: Duration,
+    command: &mut Command,
+    mut each: impl FnMut(&str),
+) -> Result<()> {
     let (output, input) = std::io::pipe()?;
     command.stdout(input.try_clone()?).stderr(input);
     let mut child = spawn(command)?;
@@ -89,20 +100,35 @@ pub(crate) fn follow(command: &mut Command, mut each: impl FnMut(&str)) -> Resul
             }
         }
     });
-    let status = loop {
+    let mut heard = Instant::now();
+    let (status, ended) = loop {
         match lines.recv_timeout(PAUSE) {
-            Ok(line) => each(&String::from_utf8_lossy(&line)),
-            Err(RecvTimeoutError::Disconnected) => break child.wait()?,
+            Ok(line) => {
+                heard = Instant::now();
+                each(&String::from_utf8_lossy(&line));
+            }
+            // It may close its output and go on.
+            Err(RecvTimeoutError::Disconnected) => {
+                break bounded(silence, child.id(), || child.wait());
+            }
             // Another process may hold the output open for ever.
             Err(RecvTimeoutError::Timeout) => {
                 if let Some(status) = child.try_wait()? {
-                    break status;
+                    break (Ok(status), None);
+                }
+                if heard.elapsed() > silence {
+                    let ran = tree::end(child.id());
+                    break (child.wait(), Some(ran));
                 }
             }
         }
     };
     started().remove(&child.id());
-    check(command, status)
+    if let Some(ran) = ended {
+        let why = format!("printed nothing for {} s", silence.as_secs());
+        return Err(hung(command, &why, &ran));
+    }
+    check(command, status?)
 }
 
 /// Does what [`follow`] does. The error ends with the last lines that were printed, since a log of CI is cut at its
@@ -131,6 +157,30 @@ const LINES: usize = 1 << 10;
 /// How long the output pauses before the end of its program is looked for.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a program may print nothing. The longest that one does is a minute, and the machine may be busy with other things.
+const SILENCE: Duration = Duration::from_secs(600);
+
+/// How long a program may take whose output is wanted as a whole: the longest one is a build.
+const LONGEST: Duration = Duration::from_secs(1800);
+
+/// Does `work`, which waits for a child. A child that takes longer than `longest` is ended, and what ran is returned, too.
+fn bounded<T>(longest: Duration, pid: u32, work: impl FnOnce() -> T) -> (T, Option<String>) {
+    let (done, wait) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let watch = scope.spawn(move || {
+            let is_over = wait.recv_timeout(longest) == Err(RecvTimeoutError::Timeout);
+            is_over.then(|| tree::end(pid))
+        });
+        let result = work();
+        drop(done);
+        (result, watch.join().unwrap_or_default())
+    })
+}
+
+fn hung(command: &Command, why: &str, ran: &str) -> Box<dyn Error> {
+    format!("`{}` {why} and was ended; what ran:{ran}", line(command)).into()
+}
+
 /// An error unless the program has ended well.
 fn check(command: &Command, status: ExitStatus) -> Result<()> {
     if status.success() {
@@ -141,12 +191,21 @@ fn check(command: &Command, status: ExitStatus) -> Result<()> {
 }
 
 /// Runs a program to its end and gives back its standard output; what it says on standard error becomes part of the
-/// error if it fails.
+/// error if it fails. One that takes longer than [`LONGEST`] is ended.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
+    output_within(LONGEST, command)
+}
+
+fn output_within(longest: Duration, command: &mut Command) -> Result<String> {
     let child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let pid = child.id();
-    let output = child.wait_with_output()?;
+    let (output, ended) = bounded(longest, pid, || child.wait_with_output());
     started().remove(&pid);
+    if let Some(ran) = ended {
+        let why = format!("took longer than {} s", longest.as_secs());
+        return Err(hung(command, &why, &ran));
+    }
+    let output = output?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -214,6 +273,8 @@ pub(crate) fn complain(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -242,6 +303,48 @@ mod tests {
         let orphan = lines.pop().unwrap();
         output(command("kill").arg(orphan)).unwrap();
         assert_eq!(lines, ["one", "two"]);
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended_with_what_it_started() {
+        let (mut held, holder) = std::io::pipe().unwrap();
+        let mut lines = Vec::new();
+        // All of them hold the pipe.
+        let script = "exec 3>&0; echo one; sleep 61 & sh -c 'sleep 62; :'; :";
+        let mut program = command("sh");
+        program.args(["-c", script]).stdin(holder);
+        let hung = follow_while(Duration::from_secs(5), &mut program, |line| {
+            lines.push(line.to_owned());
+        });
+        let error = hung.unwrap_err().to_string();
+        assert_eq!(lines, ["one"]);
+        let (first, ran) = error.split_once('\n').unwrap();
+        assert!(first.ends_with("and was ended; what ran:"), "{error}");
+        for sleep in ["sleep 61", "sleep 62"] {
+            assert!(ran.lines().any(|line| line.ends_with(sleep)), "{error}");
+        }
+        drop(program);
+        held.read_to_end(&mut Vec::new()).unwrap();
+
+        let mut silent = command("sh");
+        silent.args(["-c", "exec >&- 2>&-; sleep 64; :"]);
+        let hung = follow_while(Duration::ZERO, &mut silent, |_| ());
+        assert!(hung.unwrap_err().to_string().contains("was ended"));
+    }
+
+    #[test]
+    fn a_program_whose_output_does_not_end_is_ended() {
+        let longest = Duration::from_millis(50);
+        let hung = output_within(longest, command("sh").args(["-c", "echo one; sleep 63; :"]));
+        let error = hung.unwrap_err().to_string();
+        assert!(
+            error.contains("took longer than 0 s and was ended"),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("sleep 63; :") || error.ends_with("sleep 63"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -43,7 +43,10 @@ pub(crate) fn run(watch: &Watch, command: impl Fn() -> Command) -> Result<Vec<Fa
         Ok(()) => error.to_string(),
         Err(left) => format!("{error}\n{left}"),
     };
-    if failures.is_empty() || failures.len() > MOST_AGAIN {
+    let hung = unfinished(&text);
+    if !hung.is_empty() || failures.is_empty() || failures.len() > MOST_AGAIN {
+        let hung = hung.iter().map(|name| format!("\nnot ended: {name}"));
+        let error = format!("{error}{}", hung.collect::<String>());
         return Err(describe(&error, &failures).into());
     }
     let names = failures.iter().map(|failure| failure.name.as_str());
@@ -85,6 +88,19 @@ fn failures(text: &str) -> Vec<Failure> {
         }
     }
     failures
+}
+
+/// The tests that libtest reports as slow, and of which it reports no end.
+fn unfinished(text: &str) -> Vec<&str> {
+    let mut slow = Vec::new();
+    for test in text.lines().filter_map(|line| line.strip_prefix("test ")) {
+        if let Some((name, _)) = test.split_once(" has been running for over ") {
+            slow.push(name);
+        } else if let Some((ended, _)) = test.split_once(" ... ") {
+            slow.retain(|name| *name != ended);
+        }
+    }
+    slow
 }
 
 /// The error of a run, and what its failed tests printed.
@@ -142,6 +158,15 @@ test result: FAILED. 1 passed; 2 failed; 0 ignored
         assert_eq!(found[1].output, "because\n\n");
         assert_eq!(found[1].to_string(), "---- b ----\nbecause");
         assert_eq!(failures("test a ... ok\n"), []);
+    }
+
+    #[test]
+    fn tests_without_an_end_are_found() {
+        let text = "test a has been running for over 60 seconds\n\
+                    test b::c has been running for over 60 seconds\n\
+                    test a ... ok\n";
+        assert_eq!(unfinished(text), ["b::c"]);
+        assert_eq!(unfinished(OUTPUT), [""; 0]);
     }
 
     /// A program in the place of `cargo test`: it prints a failure unless it is given names.

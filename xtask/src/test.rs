@@ -181,7 +181,8 @@ fn charts(tally: &mut Tally<'_>) -> Vec<Job<'static>> {
     let suite = |environment: fn() -> Environment, modules: &'static [&'static str]| {
         move || {
             let mut suite = sh::command(environment().prepare()?);
-            suite.args(["-m", "unittest"]).args(modules);
+            // A line for each test, so that one that hangs is told from one that goes on.
+            suite.args(["-m", "unittest", "-v"]).args(modules);
             suite.current_dir(sh::root().join(PYTHON_TESTS));
             Ok(suite)
         }
