@@ -62,6 +62,8 @@ impl Accept<'_> {
                             self.slots.evict();
                         }
                     }
+                    // The error remains until something is closed: without a pause, the loop would
+                    // use a whole core.
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

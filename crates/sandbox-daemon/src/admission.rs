@@ -103,6 +103,7 @@ fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<()
     let names_another = match (authority, headers.get(header::HOST)) {
         (Some(authority), _) => !is_loopback(authority.as_str()),
         (None, Some(host)) => !host.to_str().is_ok_and(is_loopback),
+        // Every browser sends a `Host`: without one, no page has caused this request.
         (None, None) => false,
     };
     if names_another {

@@ -169,6 +169,8 @@ impl Router {
                 }
             }
             Err(error) => {
+                // A client that sends its whole body before it reads would not see the response
+                // otherwise.
                 call.discard_body().await;
                 Err(error)
             }
@@ -220,6 +222,7 @@ impl Router {
         };
         let parameters = found.params.iter();
         let parameters =
+            // Decoded only now: a slash that is escaped belongs to an id, and separates nothing.
             parameters.map(|(name, value)| (name.to_owned(), uri::decode_segment(value)));
         Ok(Found {
             index,

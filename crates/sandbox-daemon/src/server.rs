@@ -79,6 +79,7 @@ impl Server {
     /// If dropped, nothing is bound. An entrypoint that has started runs on as a session of the engine.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let open = matches!(config.access, Access::Open);
+        // What is inherited is a Unix socket, whatever the address says.
         let is_tcp = matches!(config.listen, Listen::Tcp(_)) && config.inherited.is_none();
         // An abstract socket belongs to a network, and admits this user's processes.
         let is_abstract = |path: &Path| path.as_os_str().as_bytes().starts_with(b"\0");
@@ -126,6 +127,7 @@ impl Server {
             router: Arc::new(Router::new(state, config.access, browsers_reach_it)),
             engine: config.engine,
             shutdown_grace: config.shutdown_grace,
+            // A connection that is accepted must be able to open what its requests need.
             connections: config.connections.min(spare_descriptors()),
             first_request: config.first_request,
             #[cfg(feature = "tls")]

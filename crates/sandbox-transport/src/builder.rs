@@ -152,6 +152,8 @@ impl HttpTransportBuilder {
     pub fn build(self) -> Result<HttpTransport, Error> {
         let inner = over_http::Inner {
             client: self.client(Purpose::Requests)?,
+            // A pool of its own: the connections of the other one may be HTTP/2, which has no
+            // upgrades.
             upgrades: self.client(Purpose::Sockets)?,
             headers: self.header_map()?,
             tokens: Arc::new(Tokens::new(self.token.as_deref(), self.provider)?),

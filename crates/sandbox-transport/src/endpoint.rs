@@ -119,6 +119,8 @@ impl FromStr for Endpoint {
             url: url.to_owned(),
         };
         let is_grpc = url.starts_with("grpc");
+        // Before anything else is checked, so that the reason is the build, and not the form of the
+        // URL.
         if is_grpc && !cfg!(feature = "grpc") {
             return Err(EndpointError::Grpc {
                 url: url.to_owned(),
@@ -166,6 +168,7 @@ impl FromStr for Endpoint {
                     .unwrap_or(if is_tls { 443 } else { 80 }),
                 is_tls,
             },
+            // Every route begins with a slash.
             prefix: uri.path().trim_end_matches('/').to_owned(),
             is_grpc,
         })

@@ -63,6 +63,7 @@ impl Context {
         let deadline = self.deadline;
         tokio::select! {
             () = passed(deadline) => too_late(),
+            // The status after which clients may repeat a call, which the next daemon can serve.
             () = self.link.shutdown_begun() => Status::unavailable("the daemon shuts down"),
         }
     }

@@ -210,6 +210,7 @@ impl Source for Running {
             self.context.unless_over(self.command.begun()).await?;
             self.has_begun = true;
             let state = self.command.state();
+            // What was not started has no beginning: the end is its only event.
             if !matches!(state, CommandState::Ended(Termination::NotStarted { .. })) {
                 return Ok(Some(RunEvent::Started(pb::CommandStarted {
                     command_id: self.command.id().to_owned(),

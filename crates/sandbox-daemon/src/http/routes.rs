@@ -36,6 +36,7 @@ macro_rules! table {
 
 /// Returns all routes.
 pub(crate) fn routes() -> Vec<Route> {
+    // The order has no meaning: the router prefers a literal segment to a parameter.
     table! {
         GET "/healthz" Anybody info::healthz;
         GET "/version" LetIn info::version;

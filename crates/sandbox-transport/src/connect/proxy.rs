@@ -47,6 +47,7 @@ impl Proxy {
     pub fn http(url: &str) -> Result<Self, Error> {
         let matcher = Matcher::builder().all(url).build();
         match matcher.intercept(&Uri::from_static("http://any/")) {
+            // The library accepts `https` and SOCKS as well, which this client cannot use.
             Some(found) if found.uri().scheme_str() == Some("http") => {
                 Ok(Self(Choice::Fixed(found)))
             }
@@ -59,6 +60,7 @@ impl Proxy {
         let found = match &self.0 {
             Choice::None => None,
             Choice::Fixed(proxy) => Some(proxy.clone()),
+            // A proxy on another machine would take it for its own machine.
             Choice::Environment if is_loopback(host) => None,
             Choice::Environment => {
                 let scheme = if is_tls { "https" } else { "http" };

@@ -40,6 +40,7 @@ impl Stream {
 impl Connection for Stream {
     fn connected(&self) -> Connected {
         if self.is_h2 {
+            // Without this, the pool would reserve the connection for one request at a time.
             Connected::new().negotiated_h2()
         } else {
             Connected::new()
@@ -75,6 +76,8 @@ impl Write for Stream {
     }
 
     fn is_write_vectored(&self) -> bool {
+        // By default it is `false`, and hyper would copy the head and the body of a request into
+        // one buffer.
         self.io.is_write_vectored()
     }
 

@@ -139,6 +139,7 @@ pub(crate) struct Client {
 impl Client {
     pub(super) async fn connect(&self, stream: TcpStream) -> io::Result<Stream> {
         let stream = self.connector.connect(self.name.clone(), stream).await?;
+        // A daemon that negotiates no protocol uses HTTP/1.1.
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(H2);
         Ok(Stream::new(stream).h2(is_h2))
     }
@@ -150,6 +151,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let certificates =
         certificates.map_err(|error| invalid("a certificate cannot be read").with_source(error))?;
+    // A file without any PEM section is parsed without an error.
     if certificates.is_empty() {
         Err(invalid("there is no certificate in the PEM"))
     } else {

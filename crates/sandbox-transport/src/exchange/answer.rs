@@ -89,6 +89,8 @@ async fn read_known(
             upgraded: Some(upgraded),
         });
     }
+    // Read for a refusal, too: a connection whose response was not read to its end cannot be
+    // reused.
     let body = collect(response.into_body(), limit).await;
     if status.is_success() && !is_upgrade {
         return Ok(Answer {
@@ -108,6 +110,7 @@ async fn read_known(
         ));
     }
     if status.is_redirection() {
+        // To follow it would send the token to whichever host a proxy names.
         let to = headers.get(header::LOCATION);
         let to = to.map(|to| String::from_utf8_lossy(to.as_bytes()));
         let to = to.as_deref().unwrap_or("elsewhere");
@@ -176,6 +179,7 @@ pub(crate) fn lost(error: legacy::Error, endpoint: &Endpoint) -> Error {
         let message = "the response is no HTTP".to_owned();
         (ErrorKind::Protocol, Delivery::Uncertain, message)
     } else {
+        // hyper does not report how much of the request it has written: all of it may have arrived.
         let message = "the connection ended before the response".to_owned();
         (ErrorKind::Closed, Delivery::Uncertain, message)
     };
@@ -183,6 +187,7 @@ pub(crate) fn lost(error: legacy::Error, endpoint: &Endpoint) -> Error {
 }
 
 fn has_timed_out(error: &legacy::Error) -> bool {
+    // The connector reports its limit as an `io::Error`, to which hyper adds levels of its own.
     let mut source = error.source();
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<io::Error>() {

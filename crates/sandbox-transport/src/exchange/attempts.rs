@@ -110,6 +110,8 @@ impl Progress {
     fn failed(&self, error: &Error) {
         let mut state = self.lock();
         state.is_uncertain |= error.delivery() == Delivery::Uncertain;
+        // It was the failed attempt's. Until the next one has a connection, nothing of it was
+        // written.
         state.connection = None;
     }
 

@@ -22,6 +22,7 @@ pub(crate) async fn isolates(
     daemon: &dyn ProcessApi,
     isolation: Option<&Isolation>,
 ) -> Result<(), Error> {
+    // The capabilities are requested only if they matter: the first time costs requests of its own.
     if isolation.is_none() || daemon.capabilities().await?.isolation.is_some() {
         return Ok(());
     }

@@ -77,6 +77,8 @@ impl Upload {
         if state.attempt != self.attempt {
             return Poll::Ready(Some(Err(io::Error::other("another attempt has begun"))));
         }
+        // hyper asks for a piece when it has room for one: from here on, the peer waits for the
+        // content.
         state.idle_since = None;
         // Each time: the task that polls may be another one.
         state.reader = Some(context.waker().clone());
@@ -240,6 +242,8 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let (pieces, reader) = {
             let mut state = self.0.lock();
+            // Content that was sent completely must end without an error when the connection asks
+            // for more.
             let has_more = state.pieces.is_some() || !state.rest.is_empty();
             state.is_closed |= has_more;
             (state.pieces.take(), state.reader.take())

@@ -166,6 +166,7 @@ pub fn calls(input: &[u8]) {
 
 /// Runs a future of a fuzz target, which waits for nothing but its input.
 pub(crate) fn finish(future: impl Future<Output = ()>) {
+    // Without I/O, so that no target can depend on a network.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build();

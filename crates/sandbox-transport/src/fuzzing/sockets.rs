@@ -19,6 +19,7 @@ use crate::{InterpreterEvent, PtyEvent};
 /// Panics if that does not hold.
 pub fn sockets(input: &[u8]) {
     let (first, rest) = input.split_first().unwrap_or((&0, &[]));
+    // Random bytes are rarely more than one frame, so that half of the inputs describe frames.
     let bytes = match first & 1 {
         0 => frames(rest),
         _ => rest.to_vec(),
@@ -44,6 +45,7 @@ fn frames(mut input: &[u8]) -> Vec<u8> {
         match u8::try_from(data.len()) {
             Ok(length @ 0..126) => bytes.push(length),
             _ => {
+                // A length of 126 or more takes two further bytes (RFC 6455, section 5.2).
                 bytes.push(126);
                 bytes.extend(u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes());
             }

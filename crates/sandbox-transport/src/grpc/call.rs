@@ -85,6 +85,7 @@ impl GrpcTransport {
             tokens: &self.inner.tokens,
             policy: &**self.options.retry.as_ref().unwrap_or(&self.inner.retry),
             effect: call.effect,
+            // A key that the request has no field for is not sent, and protects no repetition.
             has_key: call.takes_key && self.options.idempotency_key.is_some(),
             deadline: self.options.deadline.unwrap_or(call.deadline),
         };

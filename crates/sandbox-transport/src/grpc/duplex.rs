@@ -35,6 +35,8 @@ pub(super) fn begin<Q: Send + 'static>(
     first: Q,
 ) -> (mpsc::Sender<Q>, impl Stream<Item = Q> + Send + 'static) {
     let (sender, mut receiver) = mpsc::channel(INPUT_QUEUE);
+    // Sent with the call: the daemon reads it before it sends the headers, for which the stub
+    // waits.
     let mut first = Some(first);
     let requests = poll_fn(move |context| match first.take() {
         Some(first) => Some(first).into(),
@@ -127,6 +129,8 @@ impl<Q: Send> Outgoing<Q> {
     }
 
     async fn give(&self, message: Q, delivery: Delivery) -> Result<(), Error> {
+        // Strong only while this waits: between two messages, `Incoming` alone decides when the
+        // call ends.
         let sender = self.0.upgrade().ok_or_else(|| ended(delivery))?;
         sender.send(message).await.map_err(|_| ended(delivery))
     }

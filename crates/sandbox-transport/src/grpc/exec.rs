@@ -36,6 +36,7 @@ pub(super) async fn execute(
     let is_split = request.split_output == Some(true);
     let start = convert::exec(request, is_split, false, false, transport.key());
     let run = |wire| {
+        // Cloned, since the stub consumes the messages, and each attempt needs them.
         let first = message(Message::Start(start.clone()));
         async move {
             let answers = call::exec(wire).exec(stream::iter([first])).await?;
@@ -54,6 +55,8 @@ pub(super) async fn collect(
     let mut output = Gathered::new();
     let mut isolation_level = None;
     loop {
+        // `Ended` is the last message. Without it the outcome is not known, whatever the status of
+        // the call.
         let answer = answers.message().await?.ok_or_else(status::cut)?;
         match answer.event {
             Some(Event::Output(chunk)) => output.chunk(chunk)?,
@@ -107,6 +110,8 @@ pub(super) async fn signal(
         signal: Some(convert::signal(signal)),
     };
     let send = |wire, request| async { call::exec(wire).signal_exec(request).await };
+    // A second signal may have another effect than the first: many programs shut down in order at
+    // the first SIGINT, and exit immediately at the second.
     let call = Call::new(Effect::Once);
     transport.ask(call, request, send).await.map(drop)
 }
@@ -141,6 +146,7 @@ pub(super) async fn start_stream(
         }
     };
     let call = Call::keyed();
+    // The deadline ends with `open`, when the command has started. The rest of the stream has none.
     let (incoming, outgoing, started) = transport.call(call, open).await?;
     let (refuse, refusals) = mpsc::channel(INPUT_QUEUE);
     let events = Events {
@@ -202,6 +208,7 @@ impl Source<ExecEvent> for Events {
             if self.has_ended {
                 return Ok(None);
             }
+            // Both are cancel safe: the branch that loses has taken nothing.
             let response = tokio::select! {
                 response = self.incoming.next() => response?,
                 refused = refusal(&mut self.refusals) => return Ok(Some(refused)),
@@ -292,6 +299,7 @@ impl ExecControl for Control {
 
     fn signal(&self, signal: Signal) -> ApiFuture<'_, ()> {
         Box::pin(async move {
+            // A separate call would reach the daemon even after this connection has ended.
             self.outgoing.check_open()?;
             let request = pb::SignalExecRequest {
                 exec_id: self.exec_id.clone(),

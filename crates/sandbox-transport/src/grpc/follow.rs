@@ -32,6 +32,8 @@ impl Connect for Calls {
     type Connection = Streaming<pb::FollowLogResponse>;
 
     async fn open(&mut self, log: &mut Log) -> Result<Option<Self::Connection>, Error> {
+        // Every daemon with this service sends from an offset, so that nothing is read twice and
+        // compared.
         self.request.offset = log.offset;
         let read = |wire| {
             let request = self.request.clone();

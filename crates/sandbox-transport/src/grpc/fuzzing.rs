@@ -58,6 +58,7 @@ fn messages(mut input: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let [length, rest @ ..] = input {
         let (data, rest) = rest.split_at(rest.len().min((*length).into()));
+        // The first byte of a message is a flag: it is not compressed.
         bytes.push(0);
         bytes.extend(u32::try_from(data.len()).unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend(data);
@@ -212,6 +213,7 @@ impl Service<Request<Body>> for Answer {
         let pieces = self.bytes.chunks(self.piece).map(Bytes::copy_from_slice);
         let mut frames: Vec<Result<_, Infallible>> =
             pieces.map(|piece| Ok(Frame::data(piece))).collect();
+        // Without trailers the call was cut, which must not look like its end.
         if self.status < 14 {
             let name = HeaderValue::from_bytes(&self.bytes[..self.bytes.len().min(20)]);
             let trailers = [

@@ -38,6 +38,8 @@ pub(super) async fn execute(
         let request = request.clone();
         async move { Ok(call::interpreter(wire).execute_code(request).await?) }
     };
+    // Without a key: the request has no field for one, and code that ran twice could change its
+    // context twice.
     let answers = match transport.call(Call::new(Effect::Once), run).await {
         Ok(answers) => answers.into_inner(),
         Err(error) if matches!(error.status(), Some(400 | 404)) => return Ok(refused(error)),

@@ -39,6 +39,7 @@ pub(super) async fn open(
     request: PtyRequest,
 ) -> Result<PtyConnection, Error> {
     isolates(transport, request.isolation.as_ref()).await?;
+    // Not lazily: this call is the client for which the start would wait.
     let create = convert::pty_create(request, false, transport.key());
     let id = create.pty_id.clone();
     let (opened, screen, keyboard) =

@@ -32,11 +32,13 @@ pub(super) fn incomplete(part: &str) -> Error {
 }
 
 fn answered(status: &Status, name: Option<String>) -> Error {
+    // The name is more exact than the code of gRPC, which several of the daemon's errors share.
     let known = name.as_deref().and_then(ErrorCode::from_name);
     let by_name = known.map(ErrorCode::http_status);
     let status_of = by_name.unwrap_or_else(|| http_status(status.code()));
     let error = Error::answered(status_of, name, status.message());
     match status.code() {
+        // The nearest status of HTTP is 405, which by itself would be an invalid request.
         Code::Unimplemented => error.with_kind(ErrorKind::Unsupported),
         _ => error,
     }

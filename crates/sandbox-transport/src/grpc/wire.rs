@@ -62,6 +62,7 @@ impl Wire {
     }
 
     async fn exchange(&self, mut request: Request<Body>) -> Result<Response<Incoming>, Error> {
+        // The stubs know the path of the method alone; the endpoint adds the host and the prefix.
         let path = request.uri().path();
         let uri = self.inner.endpoint.uri(path).map_err(|error| {
             let message = "the base URL cannot be used";
@@ -83,6 +84,7 @@ impl Wire {
         let response = self.inner.client.request(request).await;
         let response = response.map_err(|error| lost(error, &self.inner.endpoint))?;
         let content_type = response.headers().get(header::CONTENT_TYPE);
+        // By its beginning: the type may name the encoding, as `application/grpc+proto` does.
         if content_type.is_some_and(|found| found.as_bytes().starts_with(GRPC)) {
             return Ok(response);
         }

@@ -47,6 +47,8 @@ impl Body for Outgoing {
                     return Poll::Ready(Some(Ok(Frame::data(head))));
                 }
                 let piece = ready!(content.poll_piece(context));
+                // Not after an error: a form without its last boundary is not complete for any
+                // daemon.
                 let piece = piece.or_else(|| tail.take().map(Ok));
                 Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
             }

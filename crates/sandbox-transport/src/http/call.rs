@@ -40,6 +40,7 @@ impl Call {
     }
 
     pub(crate) fn post(path: impl Into<String>) -> Self {
+        // Only the other three methods are idempotent by definition (RFC 9110, section 9.2.2).
         Self::new(Method::POST, path.into(), Effect::Once)
     }
 
@@ -233,6 +234,7 @@ impl HttpTransport {
         headers.extend(self.inner.headers.clone());
         // `extend` replaces: the operation's own headers win over those of every request.
         headers.extend(call.headers.clone());
+        // Last, so that no header of every request replaces a token that was renewed.
         if let Some(token) = token {
             headers.insert(header::AUTHORIZATION, token.header.clone());
         }
@@ -254,6 +256,7 @@ pub(crate) fn is_missing(error: &Error) -> bool {
     match error.status() {
         // With a code it is the object that is missing, and not the route.
         Some(404) => error.code().is_none(),
+        // The path may exist for other methods than this one.
         Some(405 | 501) => true,
         _ => false,
     }

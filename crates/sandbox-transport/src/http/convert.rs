@@ -43,6 +43,7 @@ fn limit(limit: Option<Duration>) -> (Option<u32>, Option<u64>) {
 
 pub(super) fn exec(request: ExecRequest) -> rest::ExecuteRequest {
     let (timeout, timeout_millis) = limit(request.timeout);
+    // Stock daemons, which read seconds, have no soft limits.
     let (_, soft_timeout_millis) = limit(request.soft_timeout);
     rest::ExecuteRequest {
         command: request.command,
@@ -297,6 +298,7 @@ pub(super) fn refusal(status: u16, mut received: rest::ErrorEnvelope) -> Error {
             isolation_level: received.isolation_level,
         };
         match Outcome::from(run) {
+            // The code of the error reports the time limit even if the daemon sends no termination.
             outcome if outcome.termination == Termination::Unknown => Outcome {
                 termination: Termination::TimedOut,
                 ..outcome
@@ -314,6 +316,7 @@ pub(super) fn termination(
 ) -> Termination {
     let received = received.map(|received| {
         let reason = received.reason.unwrap_or_default();
+        // The limit explains the signal or the exit code that is reported beside it.
         if let Some(limit) = received.limit.and_then(limit_of) {
             return Termination::LimitExceeded { limit };
         }

@@ -92,6 +92,7 @@ impl ProcessApi for HttpTransport {
             let call = Call::post("/process/execute").json(&convert::exec(request))?;
             match self.fetch(call.deadline(deadline)).await {
                 Ok(received) => Ok(convert::executed(received)),
+                // A time limit that ran out is an error of HTTP, with the outcome in its body.
                 Err(error) => error.into_outcome(),
             }
         })
@@ -170,6 +171,7 @@ impl ProcessApi for HttpTransport {
     ) -> ApiFuture<'a, SessionOutcome> {
         Box::pin(async move {
             let mut call = Call::post(session(session_id, &["exec"])?);
+            // In the background, the response does not wait for the end: the usual deadline holds.
             if !request.run_async {
                 call = call.deadline(respond_within(request.timeout));
             }
@@ -330,6 +332,8 @@ impl HttpTransport {
     /// Asks what the daemon's system allows, and detects the extensions by a route that only this project's daemon has, and
     /// that needs no authorization.
     async fn probe(&self) -> Result<Capabilities, Error> {
+        // `support` makes the daemon probe its system, which `version` does not pay for. Stock
+        // daemons ignore it.
         let received: rest::Version = self.fetch(Call::get("/version?support=true")).await?;
         let health: Result<rest::Health, _> = self.fetch(Call::get("/healthz")).await;
         let extensions = match health {

@@ -69,6 +69,8 @@ impl Source for Follower {
                 return Some(message);
             }
             if let Some((channel, mut bytes)) = self.rest.take() {
+                // In parts: a rendering is a copy, and of a whole piece it would be one that waits
+                // for the client.
                 let some = bytes.split_to(bytes.len().min(LOG_PIECE_BYTES));
                 self.rendering.push(channel, &some, &mut self.full);
                 self.rest = Some((channel, bytes)).filter(|(_, bytes)| !bytes.is_empty());

@@ -158,6 +158,8 @@ impl Reader {
             Notices::None | Notices::Sum(_) => return Bytes::new(),
         };
         match self.text.content {
+            // With a marker, or the notice would count as output of whichever channel came before
+            // it.
             Content::Marked => self.data(Channel::Stderr, notice.into()),
             Content::Both | Content::Only(_) => notice.into(),
         }

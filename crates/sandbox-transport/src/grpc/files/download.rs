@@ -113,6 +113,7 @@ pub(super) async fn archive(transport: &GrpcTransport, path: &Path) -> Result<Fi
         }
     };
     let (first, stream) = transport.call(Call::new(Effect::None), read).await?;
+    // Not resumed: an archive is written while it is sent, and has neither a tag nor offsets.
     let archive = Archive {
         idle: transport.options.deadline.unwrap_or(TRANSFER_IDLE),
         first,

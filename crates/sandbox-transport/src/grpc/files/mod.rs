@@ -81,6 +81,8 @@ impl FilesApi for GrpcTransport {
                 to: bytes(to),
             };
             let rename = |wire, request| async move { call::files(wire).rename(request).await };
+            // A repetition could move what has taken the name since. To another file system, a move
+            // is a copy.
             let call = Call::new(Effect::Once).deadline(SEARCH);
             self.ask(call, request, rename).await.map(drop)
         })
@@ -174,6 +176,7 @@ impl FilesApi for GrpcTransport {
                 new: new.to_owned().into(),
             };
             let replace = |wire, request| async move { call::files(wire).replace(request).await };
+            // The new text may contain the old one, which a repetition would replace again.
             let call = Call::new(Effect::Once).deadline(SEARCH);
             let received = self.ask(call, request, replace).await?;
             Ok(received
@@ -272,6 +275,7 @@ impl GrpcTransport {
         let (send, length, request) = (&send, &length, &request);
         let collect = |wire: Wire| async move {
             let mut stream = send(wire, request.clone()).await?.into_inner();
+            // For each attempt: what an earlier one collected was dropped.
             let (mut budget, mut messages) = (self.budget(), Vec::new());
             while let Some(message) = stream.message().await? {
                 budget.take(length(&message))?;

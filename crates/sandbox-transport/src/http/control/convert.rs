@@ -21,6 +21,7 @@ pub(super) fn create(request: SandboxRequest) -> rest::CreateSandboxRequest {
         auto_stop_interval: request.auto_stop.map(minutes),
         auto_delete_interval: request
             .auto_delete
+            // 0 would delete the sandbox as soon as it is stopped.
             .map(|after| after.map_or(NEVER, minutes)),
         ttl_minutes: request.ttl.map(minutes),
     }

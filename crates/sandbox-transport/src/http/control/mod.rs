@@ -135,6 +135,7 @@ impl ControlPlane {
     ) -> Result<Vec<SandboxInfo>, Error> {
         let mut all = Vec::new();
         let mut cursor = None;
+        // Bounded, since a control plane that always sends a cursor would never let this end.
         for _ in 0..SANDBOX_PAGES {
             let page = self.list(labels, cursor.as_deref()).await?;
             all.extend(page.items);

@@ -31,9 +31,11 @@ impl ControlPlane {
         let deadline = Instant::now() + SANDBOX_STATE;
         let mut pause = FIRST_PAUSE;
         while sandbox.state != state {
+            // By itself it reaches no other state.
             if sandbox.state.is_failure() {
                 return Err(failed(&sandbox));
             }
+            // Before the pause, since a state that is read after it would come too late.
             if Instant::now() + pause > deadline {
                 return Err(late(&sandbox, &state));
             }

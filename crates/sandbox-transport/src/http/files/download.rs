@@ -62,6 +62,7 @@ impl Pieces for Download {
     }
 
     fn can_reopen(&self) -> bool {
+        // Without a strong tag, the rest could be that of another content.
         self.tag.is_some()
     }
 }

@@ -166,6 +166,8 @@ impl FilesApi for HttpTransport {
         Box::pin(async move {
             check_text(old)?;
             let call = Call::post("/files/replace").json(&rest::ReplaceRequest {
+                // JSON cannot hold names that are not UTF-8: their bytes are escaped, which only
+                // this project's daemon reads.
                 files: paths.iter().map(|path| names::to_text(path)).collect(),
                 pattern: old.to_owned(),
                 new_value: new.to_owned(),

@@ -30,6 +30,8 @@ pub(super) async fn write(
     }
     let mode = content.mode;
     let form = Form::new(&path, mode);
+    // The length is that of the whole form, for `Content-Length`: without it, the body is sent in
+    // chunks.
     let length = content.length.and_then(|length| {
         let around = form.head.len() + form.tail.len();
         length.checked_add(around as u64)
@@ -111,6 +113,8 @@ impl Form {
             )
             .as_bytes(),
         );
+        // The path and the mode precede the file, since a daemon writes the file while it reads the
+        // form.
         head.put_slice(path);
         if let Some(mode) = mode {
             let part = format!(

@@ -106,6 +106,7 @@ pub(crate) async fn started(incoming: &mut Incoming) -> Result<Started, Error> {
             code: Some(close_code::MESSAGE_TOO_BIG),
             ..
         }) => {
+            // Closed before the daemon has read the command, so that nothing was started.
             let message = "the command is longer than the daemon takes for a stream";
             Err(Error::new(ErrorKind::TooLarge, Delivery::Rejected, message))
         }
@@ -159,6 +160,7 @@ impl Source<ExecEvent> for Events {
                 Ok(Frame::Text(text)) => match read(&text)? {
                     // The socket has handled this already, if it matters.
                     ExecServerMessage::Started { .. } | ExecServerMessage::InputTaken { .. } => {}
+                    // Not the end: the command runs on after a signal or a size that was refused.
                     ExecServerMessage::Error { code, message } => {
                         return Ok(Some(ExecEvent::Refused { code, message }));
                     }
@@ -166,6 +168,8 @@ impl Source<ExecEvent> for Events {
                         exit_code,
                         termination,
                     } => {
+                        // Output that ends within a frame was damaged, whatever the daemon reports
+                        // about the command.
                         self.frames.finish()?;
                         self.has_ended = true;
                         let usage = resources::usage(&termination);
@@ -195,6 +199,7 @@ impl ExecControl for Control {
     fn signal(&self, signal: Signal) -> ApiFuture<'_, ()> {
         let signal = convert::signal(signal);
         Box::pin(async move {
+            // Ahead of the input that waits, which the program may never read.
             let signal = message(&ExecClientMessage::Signal { signal })?;
             self.0.urgent(signal).await
         })

@@ -121,6 +121,8 @@ impl Sockets {
             End::Lost(_) => None,
         };
         match (code, form) {
+            // Without a code this is a cut: a daemon that reports offsets sends one, and nothing is
+            // lost by resuming.
             (Some(Some(close_code::NORMAL)), Form::Frames(frames)) => frames.finish(),
             // Some proxies leave out the code.
             (Some(Some(close_code::NORMAL) | None), Form::Marked(marked)) => {

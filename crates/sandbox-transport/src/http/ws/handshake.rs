@@ -81,6 +81,8 @@ pub(crate) fn check(
     if accept.is_none_or(|accept| accept.as_bytes().trim_ascii() != expect.as_bytes()) {
         return Err(bad("the response is to another request for a WebSocket"));
     }
+    // A daemon that supports none of the subprotocols selects none; what that means depends on the
+    // route.
     let Some(selected) = headers.get(header::SEC_WEBSOCKET_PROTOCOL) else {
         return Ok(None);
     };
@@ -88,6 +90,7 @@ pub(crate) fn check(
     if offered.contains(&selected) {
         Ok(Some(selected.to_owned()))
     } else {
+        // RFC 6455, section 4.1, requires that the connection fails.
         Err(bad(
             "the daemon selected a subprotocol that was not offered",
         ))

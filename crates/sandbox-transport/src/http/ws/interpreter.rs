@@ -159,14 +159,18 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
             let message = "the daemon closed the connection without saying that the run is over";
             Err(Error::new(ErrorKind::Closed, Delivery::Uncertain, message))
         }
+        // A daemon that shuts down closes with this code, too, but without a reason.
         (Some(close_code::GOING_AWAY), _) if !reason.is_empty() => {
             Ok(InterpreterOutcome::WorkerEnded { reason })
         }
         (Some(close_code::INTERNAL_ERROR), _) if reason == WORKER_ENDED => {
             Ok(InterpreterOutcome::WorkerEnded { reason })
         }
+        // Before the first message, both codes refuse the request. After it, they end code that has
+        // begun to run.
         (Some(close_code::PROTOCOL_ERROR), Progress::Nothing) => refused(ErrorKind::InvalidInput),
         (Some(close_code::POLICY_VIOLATION), Progress::Nothing) if reason != SLOW_CONSUMER => {
+            // All refusals have the same code: an unknown context is recognized by the words alone.
             if reason.starts_with("context not found") {
                 refused(ErrorKind::NotFound)
             } else {

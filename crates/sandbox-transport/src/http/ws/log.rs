@@ -30,6 +30,8 @@ impl Frames {
         offset: &mut u64,
         events: &mut VecDeque<LogEvent>,
     ) -> Result<(), Error> {
+        // Messages and frames are cut independently: a frame may begin in one message and end in
+        // another.
         self.buffer.extend_from_slice(message);
         while let Some(frame) = self.reader.decode(&mut self.buffer).map_err(damaged)? {
             let Some(missing) = frame.offset.checked_sub(*offset) else {
@@ -130,6 +132,8 @@ impl Marked {
         offset: &mut u64,
         events: &mut VecDeque<LogEvent>,
     ) -> Result<(), Error> {
+        // A stock daemon sends the log from its beginning on each connection: what was read before
+        // is only compared.
         if self.seen < *offset {
             let known = usize::try_from(*offset - self.seen).unwrap_or(usize::MAX);
             let known = bytes.split_to(known.min(bytes.len()));
@@ -167,6 +171,7 @@ pub(crate) struct Digest(u64);
 
 impl Digest {
     fn new() -> Self {
+        // Detects another log, not a forged one: a daemon that forges logs needs no collision.
         Self(0xcbf2_9ce4_8422_2325)
     }
 

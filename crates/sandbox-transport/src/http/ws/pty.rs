@@ -46,7 +46,9 @@ pub(crate) async fn open(
         .collect();
     // This request creates a terminal, so that it is not repeated if its outcome is unknown.
     match transport.open(path, Effect::Once, &protocols).await {
+        // The terminal is new, so that its output begins at 0.
         Ok(opened) => attach(transport, request.id, opened, Some(0)).await,
+        // Without the route nothing was created, and creating the terminal in another way is safe.
         Err(error) if is_missing(&error) => open_in_two(transport, request).await,
         Err(error) => Err(error),
     }
@@ -229,6 +231,8 @@ pub(crate) fn closed(end: End) -> Result<PtyEvent, Error> {
     let End::Closed { code, reason } = &end else {
         return Err(end.into_error());
     };
+    // Daemons without the message about the exit report it in the reason of the close. A reason has
+    // room for 123 bytes: if it cannot be read, the code is used.
     if let Ok(received) = serde_json::from_str::<PtyCloseReason>(reason) {
         let (code, reason) = (Some(received.exit_code), received.exit_reason);
         return Ok(exited(code, reason, None));

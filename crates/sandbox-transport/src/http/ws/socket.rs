@@ -78,11 +78,15 @@ impl Socket {
         let config = WebSocketConfig::default()
             // The library's default is 128 KiB.
             .read_buffer_size(32 * 1024)
+            // The library's defaults are 64 MiB, and 16 MiB for a frame: less than a daemon may
+            // send.
             .max_message_size(Some(SOCKET_MESSAGE_BYTES))
             .max_frame_size(Some(SOCKET_MESSAGE_BYTES));
         let stream = WebSocketStream::from_raw_socket(carrier, Role::Client, Some(config)).await;
         let (to_consumer, incoming) = mpsc::channel(MESSAGES);
         let (messages, ordered) = mpsc::channel(INPUT_QUEUE);
+        // A queue of its own: a signal that waited after the input would never reach a program that
+        // does not read.
         let (urgent, first) = mpsc::channel(INPUT_QUEUE);
         let window = Arc::new(Window::default());
         let from_consumer = Lanes { first, ordered };
@@ -103,6 +107,7 @@ impl Incoming {
     pub(crate) async fn next(&mut self) -> Result<Frame, End> {
         match self.0.recv().await {
             Some((item, _room)) => item,
+            // The end was returned before, or the runtime was shut down and has dropped the task.
             None => Err(End::Lost(lost("the connection has ended"))),
         }
     }
@@ -132,12 +137,16 @@ impl Outgoing {
         let mut delivery = Delivery::NotSent;
         while !bytes.is_empty() {
             let piece = bytes.split_to(bytes.len().min(INPUT_PIECE_BYTES));
+            // For each piece, in the order of arrival: a long write does not block other senders
+            // until its end.
             let turn = self.window.turn().await;
             turn.room(piece.len()).await;
             let length = piece.len();
             if self.messages.send(Message::Binary(piece)).await.is_err() {
                 return Err(ended(delivery));
             }
+            // Counted only after the queue has the piece, so that a write that is dropped while it
+            // waits takes no room.
             turn.sent(length);
             delivery = Delivery::Uncertain;
         }
@@ -192,6 +201,8 @@ impl Lanes {
     async fn next(&mut self) -> Option<Message> {
         tokio::select! {
             biased;
+            // `None` disables only this branch. Both queues are closed together, by the last
+            // `Outgoing`.
             Some(message) = self.first.recv() => Some(message),
             message = self.ordered.recv() => message,
         }
@@ -209,6 +220,8 @@ async fn run(
     let (mut sink, mut stream) = stream.split();
     let life = Life::default();
     let end = {
+        // Pinned here, since `rest` continues it: a message that it holds while it waits for room
+        // would be lost with it.
         let mut read = pin!(read(&mut stream, &to, &life, &window.0));
         tokio::select! {
             end = &mut read => end,
@@ -217,6 +230,7 @@ async fn run(
                 // The daemon may have sent the reason, and more, before it closed.
                 WriteEnd::Broken(error) => rest(read, &life).await.unwrap_or(End::Lost(error)),
             },
+            // The time for the handshake of the close is over: this drops the connection.
             () = abandoned(&to) => return,
         }
     };
@@ -265,6 +279,7 @@ async fn read(
     let buffer = Arc::new(Semaphore::new(STREAM_BUFFER_BYTES));
     loop {
         let message = stream.next().await;
+        // Any frame shows that the peer is alive; most often it is the pong.
         life.heard.store(true, Ordering::Relaxed);
         let (length, frame) = match message {
             // Reports of taken input must not wait for a slow consumer.
@@ -280,6 +295,8 @@ async fn read(
         // there are would never be granted.
         let wanted = (length + MESSAGE_OVERHEAD).min(STREAM_BUFFER_BYTES);
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        // First without waiting: `stalled` suppresses the pings, and must be set only while reading
+        // is paused.
         let room = match buffer.clone().try_acquire_many_owned(wanted) {
             Ok(room) => Some(room),
             Err(_) => {
@@ -287,6 +304,8 @@ async fn read(
                 window.stall(true);
                 let room = tokio::select! {
                     room = buffer.clone().acquire_many_owned(wanted) => room.ok(),
+                    // No space will be returned any more, and the daemon's close is still to be
+                    // read.
                     () = to.closed() => None,
                 };
                 life.stalled.store(false, Ordering::Relaxed);
@@ -325,6 +344,7 @@ async fn write(
     to: &mpsc::Sender<Item>,
     life: &Life,
 ) -> WriteEnd {
+    // No ping immediately: the response to the handshake has just shown that the peer is alive.
     let mut ticks = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     // After a send that took long, the missed ticks would otherwise count as silence at once.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -354,6 +374,8 @@ async fn write(
                 if is_stalled { Message::Pong(Bytes::new()) } else { Message::Ping(Bytes::new()) }
             }
         };
+        // A daemon that does not take input lets this wait. `read` is polled beside it, so that
+        // output still arrives.
         if let Err(error) = sink.send(message).await {
             return WriteEnd::Broken(broken(error));
         }
@@ -389,6 +411,7 @@ fn broken(error: SocketError) -> Error {
     let (kind, message) = match &error {
         SocketError::Capacity(_) => (ErrorKind::TooLarge, "the daemon sent too long a message"),
         SocketError::Protocol(
+            // A violation for the library, but also what every lost connection looks like.
             tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
         ) => (ErrorKind::Closed, "the connection ended without a close"),
         SocketError::Protocol(_) | SocketError::Utf8(_) => (

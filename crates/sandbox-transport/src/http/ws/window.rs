@@ -55,6 +55,8 @@ impl Window {
     /// Handles a text that reports what the daemon has taken; returns `false` for any other.
     pub(super) fn take(&self, text: &str) -> bool {
         self.room.send_if_modified(|room| {
+            // Until a limit is set, every text is the consumer's, also one that reads like a
+            // report.
             let Some(limit) = &mut room.limit else {
                 return false;
             };
@@ -83,6 +85,8 @@ impl Turn<'_> {
         };
         let mut room = self.room.subscribe();
         // The sender is borrowed, so it exists.
+        // `wait_for` checks the current value first, so that no report is missed between the two
+        // lines.
         let _ = room
             .wait_for(|room| room.is_stalled || room.has_ended || has_room(room))
             .await;
