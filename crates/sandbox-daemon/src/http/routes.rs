@@ -19,7 +19,7 @@ pub(crate) struct Route {
 pub(crate) enum Door {
     /// None: the response contains no information, and the request has no effect.
     Anybody,
-    /// The authorization of the server's [`Access`].
+    /// The authorization of the server's [`Access`](crate::Access).
     LetIn,
 }
 

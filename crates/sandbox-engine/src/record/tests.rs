@@ -3,7 +3,11 @@
 use std::future::Future;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use sandbox_logcodec::Channel;
 
 use super::*;
 use crate::state::State;

@@ -8,12 +8,12 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rustix::fs::{AtFlags, CWD, FileType, Stat};
 
+use super::State;
 use super::directory::Directory;
-use super::{Own, State};
+use super::place::Own;
 
 /// A note, which is removed when this is dropped.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl State {
     /// Creates a note for a file that is about to be created at `path`, which is absolute.
     pub(crate) fn note(&self, path: &Path) -> io::Result<Note> {
         self.with_own(|own| {
-            let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
+            let number = self.next_number();
             let name = format!("{PREFIX}{number}");
             write(&own.directory, &name, path)?;
             let own = Arc::clone(own);

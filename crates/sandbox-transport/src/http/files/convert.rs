@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use sandbox_wire::{names, rest};
 use serde::Deserialize;
 
-use super::Decode;
+use super::names::Decode;
 use crate::http::convert::time;
 use crate::model::{ArchiveSummary, FileInfo, FileKind, FoundLine, ReplaceOutcome};
 use crate::{Delivery, Error, ErrorKind};

@@ -6,7 +6,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, header};
 use uuid::Uuid;
 
-use super::{convert, request_bytes};
+use super::convert;
+use super::names::request_bytes;
 use crate::exchange::Upload;
 use crate::exchange::answer::Answer;
 use crate::http::HttpTransport;

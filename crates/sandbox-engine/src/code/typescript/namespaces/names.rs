@@ -11,7 +11,7 @@ use oxc_semantic::{Scoping, SymbolFlags, SymbolId};
 use oxc_span::Span;
 use oxc_syntax::scope::ScopeId;
 
-use super::{Declared, first_name};
+use super::declared::{Declared, first_name};
 
 /// The names of a text.
 pub(super) struct Names<'s> {

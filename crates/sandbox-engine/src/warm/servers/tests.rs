@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::world::{World, versions};
 use super::*;
 use crate::code::{Language, Program};
 use crate::limits::WARM_MESSAGE_BYTES;
+use crate::warm::{World, versions};
 use crate::{Engine, Environment, RunOptions};
 
 async fn run(engine: &Engine, code: &str, argv: Vec<String>) -> String {
