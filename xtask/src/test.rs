@@ -192,7 +192,10 @@ fn charts(tally: &mut Tally<'_>) -> Vec<Job<'static>> {
         Job::new("charts", suite(testing, &["test_capture"])),
         Job::new(
             "boot and kinds of charts",
-            suite(testing, &["test_boot", "test_faults", "test_kinds"]),
+            suite(
+                testing,
+                &["test_boot", "test_leave", "test_faults", "test_kinds"],
+            ),
         ),
     ];
     let name = "charts of the oldest matplotlib";

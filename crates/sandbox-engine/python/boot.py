@@ -14,6 +14,7 @@ import sys
 
 from _frozen_importlib_external import SourceFileLoader
 
+leave = globals().get('leave')  # Of leave.py: a fork server that has imported something passes it.
 charts = {'__name__': '_sandbox_charts'}  # The namespace of charts/, which is executed when it is first needed.
 
 
@@ -73,8 +74,10 @@ main.__cached__ = None
 main.__loader__ = loader
 del main  # A reference would change the order in which the interpreter takes the program's objects down.
 sys.meta_path.insert(0, PyplotFinder)
+has_ended = False
 try:
     exec(code, sys.modules['__main__'].__dict__)
+    has_ended = True
 except SystemExit:
     raise
 except BaseException as error:
@@ -87,3 +90,5 @@ finally:
             getattr(sys, name).flush()
         except BaseException:
             pass
+    if leave:
+        leave(code, has_ended)

@@ -1,7 +1,7 @@
 """Forks one process per program, each as `python -u -c STUB MAIN_FILE ARGV...` would have begun it.
 
 The engine starts `python -u -c STUB MODULE...` with a socket as descriptor 3 and a memory file as descriptor 4: the text
-of boot.py up to `boot_length`, then files.py and this one. The stub executes this text in a namespace of its own. It serves until the
+of boot.py up to `boot_length`, that of leave.py up to `leave_end`, then files.py and this one. The stub executes this text in a namespace of its own. It serves until the
 socket is closed. In a forked process it comes to its end instead, and leaves in `program` what the stub executes next:
 boot.py, at the same depth of the stack and with the same descriptors as in a process that was just started.
 
@@ -86,11 +86,17 @@ if len(os.listdir('/proc/self/task')) != 1:
 watched = files_of_interest()
 seen = signatures()
 boot = compile(os.pread(4, boot_length, 0), '<sandbox>', 'exec')
+leaving = {name: sys.modules[name] for name in ('_io', '_thread', '_weakref', 'gc', 'sys')}
+leaving.update(__name__='_sandbox_leave', main=id(sys.modules['__main__'].__dict__), standard=(sys.stdout, sys.stderr))
+exec(compile(os.pread(4, leave_end - boot_length, boot_length), '<sandbox>', 'exec'), leaving)
 if has_first:
     sys.path.insert(0, '')
-# Not frozen: the collection at the end of a program has to find the program's objects, also those that an object of the
-# interpreter's leads to. It copies the pages that this process shares with the program; a cold start fills them.
+# The collection at the end of a program has to find the program's objects, also those that an object of the interpreter's
+# leads to. It copies the pages that this process shares with the program, which are few unless something was imported.
 gc.collect()
+is_frozen = bool(loaded) and hasattr(gc, 'freeze')
+if is_frozen:
+    gc.freeze()
 control.send(b'0\0ready')
 
 while True:
@@ -141,3 +147,5 @@ elif random:
 sys.argv[:] = ['-c', *map(os.fsdecode, fields[1:])]
 getattr(sys, 'orig_argv', [])[2:] = ['-c', ''] + sys.argv[1:]
 program = boot, {'__name__': '_sandbox_boot', 'charts_offset': boot_length}
+if is_frozen:
+    program[1]['leave'] = leaving['leave']

@@ -3,6 +3,9 @@
 /// The script that runs a program as a file of its own.
 pub(crate) const BOOT: &str = include_str!("../../python/boot.py");
 
+/// The script that lets a forked program end without what its server had imported.
+pub(crate) const LEAVE: &str = include_str!("../../python/leave.py");
+
 /// The script that finds out which files its interpreter has read since its start.
 pub(crate) const FILES: &str = include_str!("../../python/files.py");
 

@@ -20,8 +20,9 @@
 //!   before the program may begin, the score inherited.
 //! - arguments, `__main__`, tracebacks, depth of the stack, exit status: `boot.py` runs at the same place of the stub, and
 //!   the interpreter exits by itself.
-//! - the program's end: nothing is in the garbage collector's permanent generation, so files are flushed, and `__del__` and
-//!   the `finally` of generators run, as usual.
+//! - the program's end: files are flushed, and `__del__` and the `finally` of generators run, as usual. The objects of imported
+//!   numpy and matplotlib are in the garbage collector's permanent generation, so that an end does not copy all of them;
+//!   `leave.py` takes them out of it, unless no object that the program has left can show how it ends.
 //! - exit: reported by a pidfd; the server reaps on request, so the process id stays reserved as long as for a direct child.
 //! - what the start reads of the system (time zone, locale, resolver, shared libraries), and what it inherits from the engine
 //!   (limits, umask, nice value, affinity, user, control group, namespaces): a server is for programs of an equal [`World`].

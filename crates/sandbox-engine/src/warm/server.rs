@@ -18,7 +18,7 @@ use crate::launch::spawn_in_time;
 use crate::limits::{KILL_WAIT, WARM_MESSAGE_BYTES, WARM_RESPONSE_TIMEOUT, WARM_START};
 use crate::patience::Patience;
 use crate::reaper::OwnChild;
-use crate::scripts::python::BOOT;
+use crate::scripts::python::{BOOT, LEAVE};
 use crate::spawner::{
     ChildFd, Ends, Exited, ProcessGroup, ProcessUsage, SpawnLimits, SpawnSpec, Spawned, Spawner,
     pipe, reap,
@@ -67,7 +67,8 @@ impl Server {
         stage: Stage,
     ) -> io::Result<(Spawned, io::Result<Self>)> {
         let (channel, theirs) = Channel::pair()?;
-        let memory = sys::sealed_memory("sandbox-python", &[BOOT.as_bytes(), SERVER.as_bytes()])?;
+        let memory =
+            sys::sealed_memory("sandbox-python", &[BOOT, LEAVE, SERVER].map(str::as_bytes))?;
         let mut argv: Vec<OsString> = vec![
             key.program.clone().into(),
             "-u".into(),
@@ -284,8 +285,9 @@ const SERVER: &str = concat!(
 /// first collection would find them as garbage.
 static STUB: LazyLock<String> = LazyLock::new(|| {
     let (boot, server) = (BOOT.len(), SERVER.len());
+    let leave_end = boot + LEAVE.len();
     format!(
-        "exec(*(lambda names:(exec(compile(__import__('os').pread(4,{server},{boot}),'<sandbox>','exec'),names),\
-         names.pop('program'),names.clear())[1])({{'__name__':'_sandbox_warm','boot_length':{boot}}}))"
+        "exec(*(lambda names:(exec(compile(__import__('os').pread(4,{server},{leave_end}),'<sandbox>','exec'),names),\
+         names.pop('program'),names.clear())[1])({{'__name__':'_sandbox_warm','boot_length':{boot},'leave_end':{leave_end}}}))"
     )
 });
