@@ -140,6 +140,9 @@ pub const RECORD_SPILL_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// Bytes of one of the files that records share; more go to another one. A file is closed when no record needs it.
 pub const SPOOL_FILE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
+/// Bytes of the buffer that is retained from one write to the files of records for the next; a larger one is freed.
+pub const SPOOL_BUFFER_BYTES: usize = 1024 * 1024;
+
 /// Longest wait for the lock of a state directory whose last user has ended.
 pub const STATE_LOCK_WAIT: Duration = Duration::from_secs(1);
 

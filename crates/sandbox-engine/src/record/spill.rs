@@ -82,9 +82,20 @@ impl Spill {
     /// Appends a batch that begins at [`end`](Self::end). An error leaves the spill unchanged.
     pub(super) fn append<'a>(
         &mut self,
+        batch: impl Iterator<Item = (Channel, &'a Bytes)> + Clone,
+    ) -> io::Result<()> {
+        let cost = batch.clone().map(|(_, bytes)| bytes.len() + FRAME_COST);
+        let mut buffer = self.spool.take_buffer(cost.sum::<usize>() + FRAME_COST);
+        let result = self.append_in(&mut buffer, batch);
+        self.spool.put_buffer(buffer);
+        result
+    }
+
+    fn append_in<'a>(
+        &mut self,
+        buffer: &mut BytesMut,
         batch: impl Iterator<Item = (Channel, &'a Bytes)>,
     ) -> io::Result<()> {
-        let mut buffer = BytesMut::new();
         // A copy, so that an error leaves the offset as it is.
         let mut writer = self.writer.clone();
         let mut marks = Vec::new();
@@ -93,23 +104,29 @@ impl Spill {
         let mut run = Vec::new();
         let mut batch = batch.peekable();
         while let Some((channel, bytes)) = batch.next() {
-            run.extend_from_slice(bytes);
+            let length = run.len() + bytes.len();
             let goes_on = batch.peek().is_some_and(|(next, bytes)| {
-                *next == channel && run.len() + bytes.len() <= FRAME_BYTES
+                *next == channel && length + bytes.len() <= FRAME_BYTES
             });
+            // A large piece is a frame by itself, and not copied into a run.
+            let is_alone = run.is_empty() && !goes_on;
+            if !is_alone {
+                run.extend_from_slice(bytes);
+            }
             if !goes_on {
                 if buffer.len() >= next_mark {
                     marks.push((writer.offset(), self.position + buffer.len() as u64));
                     next_mark = buffer.len() + FRAME_BYTES;
                 }
-                writer.encode(channel, &run, &mut buffer);
+                let payload = if is_alone { bytes } else { &run[..] };
+                writer.encode(channel, payload, buffer);
                 run.clear();
             }
         }
         if self.position + buffer.len() as u64 > self.limit {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        let extent = Arc::new(self.spool.write(&buffer)?);
+        let extent = Arc::new(self.spool.write(buffer)?);
         match &mut *self.batches.list() {
             Some(list) => list.push((self.position, extent)),
             // A child that the command left running is still writing.
@@ -175,3 +192,6 @@ impl Extract {
 }
 
 const FRAME_BYTES: usize = 64 * 1024;
+
+/// The size of a frame beside its payload, and at least that of the header.
+const FRAME_COST: usize = 16;

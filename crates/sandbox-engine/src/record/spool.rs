@@ -9,11 +9,12 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex};
 
+use bytes::BytesMut;
 use rustix::fs::FallocateFlags;
 use rustix::process::Resource;
 
 use super::budget::Budget;
-use crate::limits::SPOOL_FILE_BYTES;
+use crate::limits::{SPOOL_BUFFER_BYTES, SPOOL_FILE_BYTES};
 use crate::state::State;
 use crate::sync::lock;
 
@@ -25,6 +26,8 @@ pub(super) struct Spool {
     newest: Mutex<Option<(Arc<File>, u64)>>,
     file_bytes: u64,
     budget: Arc<Budget>,
+    /// The buffer of the last batch, for the next one.
+    buffer: Mutex<BytesMut>,
 }
 
 /// A range of one file; released when this is dropped.
@@ -59,6 +62,24 @@ impl Spool {
             newest: Mutex::default(),
             file_bytes,
             budget: Arc::new(Budget::new(bytes)),
+            buffer: Mutex::default(),
+        }
+    }
+
+    /// Returns an empty buffer with room for `bytes`: that of the last batch, unless another batch is being written.
+    ///
+    /// The allocator maps and clears such a buffer anew each time.
+    pub(super) fn take_buffer(&self, bytes: usize) -> BytesMut {
+        let mut buffer = std::mem::take(&mut *lock(&self.buffer));
+        buffer.clear();
+        buffer.reserve(bytes);
+        buffer
+    }
+
+    /// Retains a buffer for the next batch, unless it is large.
+    pub(super) fn put_buffer(&self, buffer: BytesMut) {
+        if buffer.capacity() <= SPOOL_BUFFER_BYTES {
+            *lock(&self.buffer) = buffer;
         }
     }
 

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use sandbox_logcodec::Channel;
 
 use super::*;
+use crate::limits::SPOOL_BUFFER_BYTES;
 use crate::state::State;
 use crate::tag::Instance;
 
@@ -168,6 +169,31 @@ async fn records_outlive_the_removal_of_every_directory() {
     fill(&record, 0..400);
     assert_eq!(record.dropped(), 0);
     assert!(directory.is_dir());
+}
+
+#[test]
+fn one_buffer_is_retained_for_the_next_write() {
+    let (store, _directory) = store(SMALL, u64::MAX);
+    let record = store.record();
+    let bytes = Bytes::from(vec![b'x'; SMALL]);
+    let used = || {
+        record.append(Channel::Stdout, bytes.clone());
+        let buffer = store.spool().take_buffer(0);
+        let (place, capacity) = (buffer.as_ptr(), buffer.capacity());
+        assert!(buffer.is_empty() && capacity >= SMALL, "{capacity}");
+        store.spool().put_buffer(buffer);
+        (place, capacity)
+    };
+    assert_eq!(used(), used());
+    let (one, other) = (
+        store.spool().take_buffer(SMALL),
+        store.spool().take_buffer(SMALL),
+    );
+    assert_ne!(one.as_ptr(), other.as_ptr(), "two batches at a time");
+    store
+        .spool()
+        .put_buffer(BytesMut::with_capacity(SPOOL_BUFFER_BYTES + 1));
+    assert_eq!(store.spool().take_buffer(0).capacity(), 0);
 }
 
 #[test]
