@@ -41,6 +41,15 @@ pub(crate) struct TargetArgs {
 }
 
 impl TargetArgs {
+    /// Returns the arguments that name the daemon at `url`, which needs no token.
+    pub(crate) fn at(url: &str) -> Self {
+        Self {
+            sandbox: None,
+            url: Some(url.to_owned()),
+            token_file: None,
+        }
+    }
+
     /// Returns the URL of the daemon, if one is named. A sandbox is named more closely than by the environment.
     pub(crate) fn url(&self) -> Option<String> {
         let named = || std::env::var(URL_VARIABLE).ok();

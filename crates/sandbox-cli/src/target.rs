@@ -56,12 +56,7 @@ pub(crate) fn on<F>(url: &str, work: impl FnOnce(Process) -> F) -> Result<Exit, 
 where
     F: Future<Output = Result<Exit, CliError>>,
 {
-    let args = TargetArgs {
-        sandbox: None,
-        url: Some(url.to_owned()),
-        token_file: None,
-    };
-    with_process(args, None, None, work)
+    with_process(TargetArgs::at(url), None, None, work)
 }
 
 /// Runs `work` against the daemon that `args` name, or else the one in the background, which is started if it is not there.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sandbox_provider::{Error, Provider, SandboxId, State};
+use sandbox_provider::{Error, Provider, SandboxId, State, Stop};
 
 use crate::events::Event;
 use crate::limits::RETRY;
@@ -53,7 +53,7 @@ async fn act<P: Provider>(shared: &Arc<Shared<P>>, id: &SandboxId) -> Result<(),
                 Action::Delete => shared.delete(sandbox).await,
                 Action::Stop => match shared.activity.close(id, last) {
                     // As long as this is there, no request begins that the stop would cut.
-                    Some(_closing) => shared.stop(sandbox, false).await.map(drop),
+                    Some(_closing) => shared.stop(sandbox, Stop::Terminate).await.map(drop),
                     None => {
                         shared.timers.follow(&sandbox, shared.activity.last(id));
                         Ok(())

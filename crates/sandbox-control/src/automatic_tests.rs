@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sandbox_provider::{Change, Spec, State};
+use sandbox_provider::{Change, Spec, State, Stop};
 use tokio::time::sleep;
 
 use super::act_when_due;
@@ -82,7 +82,7 @@ async fn an_ephemeral_sandbox_ends_with_its_stop() {
     sleep(60 * MINUTE).await;
     assert_eq!(plane.memory.state(&id), Some(State::Started));
     let sandbox = plane.shared.find("s0").await.unwrap();
-    plane.shared.stop(sandbox, false).await.unwrap();
+    plane.shared.stop(sandbox, Stop::Terminate).await.unwrap();
     sleep(SECOND).await;
     assert_eq!(plane.memory.state(&id), None);
 }
@@ -162,7 +162,7 @@ async fn a_change_of_a_stopped_sandbox_does_not_delay_its_deletion() {
         .create(|spec| spec.auto_delete = Some(5 * MINUTE))
         .await;
     let sandbox = plane.shared.find(id.as_str()).await.unwrap();
-    plane.shared.stop(sandbox, false).await.unwrap();
+    plane.shared.stop(sandbox, Stop::Terminate).await.unwrap();
     sleep(4 * MINUTE).await;
     let change = Change::default();
     plane.shared.change(id.clone(), change).await.unwrap();

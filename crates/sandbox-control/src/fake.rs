@@ -11,7 +11,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use sandbox_daemon::Token;
 use sandbox_daemon::doors::{Slots, Source};
-use sandbox_provider::{Change, Error, Provider, Sandbox, SandboxId, Spec, State};
+use sandbox_provider::{Change, Error, Provider, Sandbox, SandboxId, Spec, State, Stop};
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{mpsc, watch};
 
@@ -215,7 +215,7 @@ impl Provider for Memory {
         })
     }
 
-    async fn stop(&self, id: &SandboxId, _: bool) -> Result<Sandbox, Error> {
+    async fn stop(&self, id: &SandboxId, _: Stop) -> Result<Sandbox, Error> {
         let fails = |left: usize| left.checked_sub(1);
         if self
             .failures

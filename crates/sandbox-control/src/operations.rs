@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use sandbox_provider::{Change, Error, Provider, Sandbox, SandboxId, Spec, State};
+use sandbox_provider::{Change, Error, Provider, Sandbox, SandboxId, Spec, State, Stop};
 
 use crate::events::Event;
 use crate::keys::Created;
@@ -82,13 +82,13 @@ impl<P: Provider> Shared<P> {
     pub(crate) async fn stop(
         self: &Arc<Self>,
         before: Sandbox,
-        force: bool,
+        how: Stop,
     ) -> Result<Sandbox, Error> {
         self.apart(|shared| async move {
             if before.state != State::Stopped {
                 shared.report(&before, State::Stopping);
             }
-            let done = shared.provider.stop(&before.id, force).await;
+            let done = shared.provider.stop(&before.id, how).await;
             shared.ended(before, done).await
         })
         .await

@@ -197,8 +197,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Reads from this file, `memory.events` or `memory.oom_control` of a control group, how many processes the kernel has killed for
-    /// want of memory: for an engine that does not see the control group that it is in. Default: the file of its control group.
+    /// Reads from this file, `memory.events` or `memory.oom_control` of a control group, how many processes the kernel has killed
+    /// because memory ran out: for an engine that does not see the control group that it is in. Default: the file of its control group.
     #[must_use]
     pub fn memory_events(mut self, file: File) -> Self {
         self.memory_events = Some(file);

@@ -33,4 +33,4 @@ pub use error::Error;
 #[cfg(feature = "local")]
 pub use local::{Local, LocalBuilder, LocalNetwork};
 pub use provider::Provider;
-pub use sandbox::{Change, Interval, Resources, Sandbox, SandboxId, Spec, State};
+pub use sandbox::{Change, Interval, Resources, Sandbox, SandboxId, Spec, State, Stop};

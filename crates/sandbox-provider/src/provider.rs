@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::Error;
-use crate::sandbox::{Change, Sandbox, SandboxId, Spec};
+use crate::sandbox::{Change, Sandbox, SandboxId, Spec, Stop};
 
 /// A place where sandboxes run: this machine, a cluster, an engine of containers.
 ///
@@ -32,11 +32,11 @@ pub trait Provider: Send + Sync + 'static {
     /// Starts a stopped sandbox, or continues a paused one. One that runs already is returned as it is.
     fn start(&self, id: &SandboxId) -> impl Future<Output = Result<Sandbox, Error>> + Send;
 
-    /// Ends all processes of a sandbox; its files remain. Its processes are asked to end first, unless `force` is set.
+    /// Ends all processes of a sandbox, as `how` says; its files remain.
     fn stop(
         &self,
         id: &SandboxId,
-        force: bool,
+        how: Stop,
     ) -> impl Future<Output = Result<Sandbox, Error>> + Send;
 
     /// Freezes all processes of a sandbox until it is started.

@@ -109,6 +109,15 @@ impl Sandbox {
     }
 }
 
+/// How the processes of a sandbox are ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stop {
+    /// Asks them to end, and kills those that have not ended after a time of the provider's choice.
+    Terminate,
+    /// Kills them immediately.
+    Kill,
+}
+
 /// The state of a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

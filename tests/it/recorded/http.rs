@@ -98,8 +98,24 @@ fn call<'a>(api: &'a dyn ProcessApi, entry: &Value) -> Option<Told<'a>> {
     let method = request["method"].as_str()?;
     let path = segments(request);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match &*path {
+        ["process", "session", ..] => session_call(api, entry, method, &path)
+            .or_else(|| command_call(api, entry, method, &path)),
+        ["process", "pty", ..] => terminal_call(api, entry, method, &path),
+        ["process", "interpreter", ..] => context_call(api, entry, method, &path),
+        _ => other_call(api, entry, method, &path),
+    }
+}
+
+fn other_call<'a>(
+    api: &'a dyn ProcessApi,
+    entry: &Value,
+    method: &str,
+    path: &[&str],
+) -> Option<Told<'a>> {
+    let request = &entry["request"];
     let told = |call, expect| Some((call, expect));
-    match (method, &*path) {
+    match (method, path) {
         ("GET", ["version"]) => told(
             value(api.version(), Value::from),
             parsed(entry, |told: rest::Version| told.version.into()),
@@ -118,6 +134,19 @@ fn call<'a>(api: &'a dyn ProcessApi, entry: &Value) -> Option<Told<'a>> {
                 parsed(entry, described::ran),
             )
         }
+        _ => None,
+    }
+}
+
+fn session_call<'a>(
+    api: &'a dyn ProcessApi,
+    entry: &Value,
+    method: &str,
+    path: &[&str],
+) -> Option<Told<'a>> {
+    let request = &entry["request"];
+    let told = |call, expect| Some((call, expect));
+    match (method, path) {
         ("POST", ["process", "session"]) => {
             let body: rest::CreateSessionRequest = body(request)?;
             let call = api.create_session(SessionRequest::new(body.session_id));
@@ -156,6 +185,19 @@ fn call<'a>(api: &'a dyn ProcessApi, entry: &Value) -> Option<Told<'a>> {
                 parsed(entry, described::session_executed),
             )
         }
+        _ => None,
+    }
+}
+
+fn command_call<'a>(
+    api: &'a dyn ProcessApi,
+    entry: &Value,
+    method: &str,
+    path: &[&str],
+) -> Option<Told<'a>> {
+    let request = &entry["request"];
+    let told = |call, expect| Some((call, expect));
+    match (method, path) {
         ("GET", ["process", "session", id, "command", command]) => {
             let (id, command) = ((*id).to_owned(), (*command).to_owned());
             let call = async move { api.session_command(&id, &command).await };
@@ -178,6 +220,19 @@ fn call<'a>(api: &'a dyn ProcessApi, entry: &Value) -> Option<Told<'a>> {
             let call = async move { api.session_input(&id, &command, input).await };
             told(nothing(call), Some(Value::Null))
         }
+        _ => None,
+    }
+}
+
+fn terminal_call<'a>(
+    api: &'a dyn ProcessApi,
+    entry: &Value,
+    method: &str,
+    path: &[&str],
+) -> Option<Told<'a>> {
+    let request = &entry["request"];
+    let told = |call, expect| Some((call, expect));
+    match (method, path) {
         ("POST", ["process", "pty"]) => told(
             value(
                 api.create_pty(described::pty_create(body(request)?)),
@@ -217,6 +272,19 @@ fn call<'a>(api: &'a dyn ProcessApi, entry: &Value) -> Option<Told<'a>> {
                 parsed(entry, described::rest_pty),
             )
         }
+        _ => None,
+    }
+}
+
+fn context_call<'a>(
+    api: &'a dyn ProcessApi,
+    entry: &Value,
+    method: &str,
+    path: &[&str],
+) -> Option<Told<'a>> {
+    let request = &entry["request"];
+    let told = |call, expect| Some((call, expect));
+    match (method, path) {
         ("POST", ["process", "interpreter", "context"]) => {
             let rest::CreateContextRequest { cwd, language, .. } = body(request)?;
             let call = api.create_context(ContextRequest {

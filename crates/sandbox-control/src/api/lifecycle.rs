@@ -1,7 +1,7 @@
 //! The life of a sandbox after its creation.
 
 use http::StatusCode;
-use sandbox_provider::{Provider, Spec, State};
+use sandbox_provider::{Provider, Spec, State, Stop};
 use sandbox_wire::ErrorCode;
 use serde::Deserialize;
 
@@ -29,13 +29,13 @@ pub(super) async fn start<P: Provider>(call: &Call<'_, P>) -> Responded {
 
 pub(super) async fn stop<P: Provider>(call: &Call<'_, P>) -> Responded {
     let force = call.query("force");
-    let force = match force.as_deref() {
-        None | Some("" | "false") => false,
-        Some("true") => true,
+    let how = match force.as_deref() {
+        None | Some("" | "false") => Stop::Terminate,
+        Some("true") => Stop::Kill,
         Some(_) => return Err(ApiError::bad("force is true or false")),
     };
     let sandbox = call.sandbox().await?;
-    let stopped = call.shared.stop(sandbox, force).await?;
+    let stopped = call.shared.stop(sandbox, how).await?;
     call.respond(&stopped)
 }
 

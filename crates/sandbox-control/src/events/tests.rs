@@ -1,7 +1,7 @@
 //! Tests of the events, by the clock of the timers.
 
 use futures_util::{SinkExt, StreamExt};
-use sandbox_provider::Change;
+use sandbox_provider::{Change, Stop};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 use tokio::time::{Duration, Instant};
@@ -75,7 +75,7 @@ async fn a_client_sees_the_life_of_a_sandbox() {
     let mut socket = connected(&plane).await;
     plane.create(|_| {}).await;
     let sandbox = plane.shared.find("s0").await.unwrap();
-    let stopped = plane.shared.stop(sandbox, false).await.unwrap();
+    let stopped = plane.shared.stop(sandbox, Stop::Terminate).await.unwrap();
     let started = plane.shared.start(stopped).await.unwrap();
     plane
         .shared

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use sandbox_daemon::{Access, Config, Listen, Server};
 use sandbox_engine::{Engine, Environment};
-use sandbox_provider::{Change, Error, Provider, Sandbox, SandboxId, Spec, State};
+use sandbox_provider::{Change, Error, Provider, Sandbox, SandboxId, Spec, State, Stop};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
@@ -159,7 +159,7 @@ impl Provider for Daemons {
         Ok(found.sandbox.clone())
     }
 
-    async fn stop(&self, id: &SandboxId, _: bool) -> Result<Sandbox, Error> {
+    async fn stop(&self, id: &SandboxId, _: Stop) -> Result<Sandbox, Error> {
         let mut entries = self.entries.lock().await;
         let found = entries.get_mut(id).ok_or_else(|| missing(id))?;
         if let Some(running) = found.running.take() {

@@ -119,3 +119,30 @@ pub(super) async fn metrics(call: Call) -> Responded {
 
 /// The description of the API, for programs and people.
 pub(super) const OPENAPI: &str = include_str!("openapi.json");
+
+// Without the feature, an engine has fewer languages than are described.
+#[cfg(all(test, feature = "typescript"))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sandbox_engine::code::Language;
+    use sandbox_engine::interpreter::Contexts;
+    use serde_json::Value;
+
+    use super::OPENAPI;
+
+    #[test]
+    fn the_languages_that_are_described_are_those_that_run() {
+        let description: Value = serde_json::from_str(OPENAPI).unwrap();
+        let described = |schema: &str| -> BTreeSet<_> {
+            let schema = &description["components"]["schemas"][schema];
+            let names = schema["properties"]["language"]["enum"].as_array().unwrap();
+            // `null` stands for the default.
+            names.iter().filter_map(Value::as_str).collect()
+        };
+        let programs: BTreeSet<_> = Language::ALL.iter().map(|one| one.name()).collect();
+        assert_eq!(described("CodeRunRequest"), programs);
+        let contexts: BTreeSet<_> = Contexts::languages().map(Language::name).collect();
+        assert_eq!(described("CreateContext"), contexts);
+    }
+}

@@ -105,7 +105,9 @@ pub(crate) fn failure(ended: &Ended) -> Option<Failure> {
             Termination::Signaled { signal, .. } => {
                 format!("the interpreter was ended by signal {signal}")
             }
-            Termination::OutOfMemory => "the interpreter was ended for want of memory".to_owned(),
+            Termination::OutOfMemory => {
+                "the interpreter was ended because memory ran out".to_owned()
+            }
             _ => "the interpreter was lost".to_owned(),
         },
         Ending::Restarted => "the context was restarted".to_owned(),

@@ -11,7 +11,8 @@
 //! It is the host program, executed again. Before its `main`, a constructor of this crate (`sys/before_main.rs`) finds in
 //! the environment that it is to be a translator, serves, and exits; `main` never runs. So the engine needs no other
 //! executable, in a daemon as in a program that embeds it, and a translator is started through the
-//! [`Spawner`](crate::spawner::Spawner) as every process is: labeled, reaped, with no descriptor, signal disposition or variable but those that it is given.
+//! [`Spawner`](crate::spawner::Spawner) as every process is: labeled, reaped, with no descriptor, signal disposition or
+//! variable but those that it is given.
 //!
 //! The alternative, `fork` without `exec`, was not taken:
 //!

@@ -1,4 +1,4 @@
-//! Deaths for want of memory, in a control group of the test's own.
+//! Processes that the kernel kills because memory ran out, in a control group of the test's own.
 
 #![expect(
     clippy::disallowed_methods,

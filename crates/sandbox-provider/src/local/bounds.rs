@@ -172,7 +172,7 @@ impl Inner {
     }
 }
 
-/// Returns how many processes of a sandbox the kernel has killed for want of memory.
+/// Returns how many processes of a sandbox the kernel has killed because memory ran out.
 fn memory_kills(store: &Store, id: &SandboxId) -> u64 {
     let group = group(store, id).ok().flatten();
     group.map_or(0, |group| group.memory_kills())

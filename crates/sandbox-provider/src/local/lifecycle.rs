@@ -15,7 +15,7 @@ use super::store::Durability;
 use super::{ISOLATION, Inner, copy, launch, validate};
 use crate::error::Error;
 use crate::limits::{KILL, START, STOP};
-use crate::sandbox::{Change, Sandbox, SandboxId, Spec, State};
+use crate::sandbox::{Change, Sandbox, SandboxId, Spec, State, Stop};
 
 impl Inner {
     /// Creates a sandbox, with a copy of the home of `source` if there is one.
@@ -196,7 +196,7 @@ impl Inner {
         // Before it may turn out that it cannot be ended now.
         live.process = Some(Arc::clone(&process));
         if let Err(error) = responds {
-            end(&process, true).await?;
+            end(&process, Stop::Kill).await?;
             live.process = None;
             return Err(error);
         }
@@ -222,7 +222,7 @@ impl Inner {
         error: Error,
     ) -> Result<Sandbox, Error> {
         if let Some(process) = live.process.take()
-            && let Err(error) = end(&process, true).await
+            && let Err(error) = end(&process, Stop::Kill).await
         {
             // It can be stopped again, or deleted.
             live.process = Some(process);
@@ -319,7 +319,7 @@ impl Inner {
         Ok(entry.sandbox())
     }
 
-    pub(super) async fn stop(&self, entry: &Entry, force: bool) -> Result<Sandbox, Error> {
+    pub(super) async fn stop(&self, entry: &Entry, how: Stop) -> Result<Sandbox, Error> {
         let mut live = entry.live.lock().await;
         live.check(entry)?;
         match entry.state() {
@@ -330,7 +330,7 @@ impl Inner {
         // A full disk must not keep it running.
         let _ = self.step(entry, State::Stopping).await;
         if let Some(process) = live.process.take()
-            && let Err(error) = end(&process, force).await
+            && let Err(error) = end(&process, how).await
         {
             live.process = Some(process);
             let _ = self.settle(entry, State::Started).await;
@@ -372,7 +372,7 @@ impl Inner {
     /// Ends and removes everything of a sandbox.
     async fn discard(&self, entry: &Entry, live: &mut Live) -> Result<(), Error> {
         if let Some(process) = live.process.take()
-            && let Err(error) = end(&process, true).await
+            && let Err(error) = end(&process, Stop::Kill).await
         {
             live.process = Some(process);
             return Err(error);
@@ -433,10 +433,10 @@ impl Inner {
     }
 }
 
-/// Ends all processes of a sandbox, which are asked first unless `force` is set.
-pub(super) async fn end(process: &Arc<DetachedProcess>, force: bool) -> Result<(), Error> {
+/// Ends all processes of a sandbox.
+pub(super) async fn end(process: &Arc<DetachedProcess>, how: Stop) -> Result<(), Error> {
     let asked = Arc::clone(process);
-    let is_asked = !force
+    let is_asked = how == Stop::Terminate
         && blocking(move || {
             if asked.is_frozen() {
                 asked.thaw();

@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::Error;
 use crate::provider::Provider;
-use crate::sandbox::{Change, Sandbox, SandboxId, Spec, State};
+use crate::sandbox::{Change, Sandbox, SandboxId, Spec, State, Stop};
 use bounds::Bounds;
 use changed::Changed;
 use entry::Entry;
@@ -122,9 +122,9 @@ impl Provider for Local {
         self.in_task(async move { inner.start(&entry).await }).await
     }
 
-    async fn stop(&self, id: &SandboxId, force: bool) -> Result<Sandbox, Error> {
+    async fn stop(&self, id: &SandboxId, how: Stop) -> Result<Sandbox, Error> {
         let (inner, entry) = (Arc::clone(&self.inner), self.inner.entry(id)?);
-        self.in_task(async move { inner.stop(&entry, force).await })
+        self.in_task(async move { inner.stop(&entry, how).await })
             .await
     }
 

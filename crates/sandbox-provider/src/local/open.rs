@@ -21,7 +21,7 @@ use super::store::{Durability, Store};
 use super::{Inner, Local};
 use crate::error::Error;
 use crate::limits::{SANDBOXES, START, STARTS};
-use crate::sandbox::{SandboxId, State};
+use crate::sandbox::{SandboxId, State, Stop};
 
 /// Configures a [`Local`].
 #[derive(Debug, Clone)]
@@ -205,7 +205,7 @@ impl Inner {
                 continue;
             }
             if let Some(process) = found.remove(id.as_str()) {
-                end(&Arc::new(process), true).await?;
+                end(&Arc::new(process), Stop::Kill).await?;
             }
             self.remove_rest(id).await;
         }
@@ -224,7 +224,7 @@ impl Inner {
         let (state, reason) = match (former.state, process) {
             (State::Creating | State::Deleting, process) => {
                 if let Some(process) = process {
-                    end(&process, true).await?;
+                    end(&process, Stop::Kill).await?;
                 }
                 self.remove_rest(former.id).await;
                 return Ok(());
@@ -238,7 +238,7 @@ impl Inner {
                     kept = Some(process);
                     (state, None)
                 } else {
-                    end(&process, true).await?;
+                    end(&process, Stop::Kill).await?;
                     match former.state {
                         // The former provider ended before it had started it: nothing ran in it yet.
                         State::Starting => (State::Stopped, None),
@@ -252,13 +252,13 @@ impl Inner {
             ),
             (State::Error, process) => {
                 if let Some(process) = process {
-                    end(&process, true).await?;
+                    end(&process, Stop::Kill).await?;
                 }
                 (State::Error, former.reason.as_deref())
             }
             (_, process) => {
                 if let Some(process) = process {
-                    end(&process, true).await?;
+                    end(&process, Stop::Kill).await?;
                 }
                 (State::Stopped, None)
             }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use sandbox_provider::{Error, Local, Provider, Spec, State};
+use sandbox_provider::{Error, Local, Provider, Spec, State, Stop};
 
 use crate::machine::{run, skip};
 
@@ -79,7 +79,7 @@ async fn a_full_disk_leaves_nothing_half_made() {
     // It can be stopped and deleted without space.
     disk.leave(0);
     assert_eq!(run(&local, &sandbox, "echo x").await, "x");
-    let stopped = local.stop(&sandbox.id, false).await;
+    let stopped = local.stop(&sandbox.id, Stop::Terminate).await;
     assert!(
         matches!(&stopped, Err(Error::Exhausted { .. }) | Ok(_)),
         "{stopped:?}"

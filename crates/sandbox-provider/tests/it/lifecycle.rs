@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sandbox_provider::{Change, Error, Local, Provider, SandboxId, Spec, State};
+use sandbox_provider::{Change, Error, Local, Provider, SandboxId, Spec, State, Stop};
 
 use crate::machine::{Machine, skip};
 
@@ -41,13 +41,13 @@ async fn a_stop_ends_processes_and_leaves_files() {
     };
     let local = &machine.local;
     let sandbox = machine.create().await;
-    for force in [false, true] {
+    for how in [Stop::Terminate, Stop::Kill] {
         // In a session of its own, deaf to what asks it to end.
         let background = "(trap '' TERM; exec setsid sleep 4321 >/dev/null 2>&1) & echo x >> file";
         machine.run(&sandbox, background).await;
-        let stopped = local.stop(&sandbox.id, force).await.unwrap();
+        let stopped = local.stop(&sandbox.id, how).await.unwrap();
         assert_eq!((stopped.state, stopped.reason), (State::Stopped, None));
-        let again = local.stop(&sandbox.id, force).await.unwrap();
+        let again = local.stop(&sandbox.id, how).await.unwrap();
         assert_eq!(again.state, State::Stopped);
         let error = local.dial(&sandbox.id).await.unwrap_err();
         let is_stopped = matches!(
@@ -78,7 +78,11 @@ async fn a_daemon_that_does_not_end_is_killed() {
     let body = r#"{"command":"kill -STOP $PPID; echo x > stopped"}"#;
     machine.post(&sandbox, body).await;
     machine.until_file(&sandbox, "stopped").await;
-    let stopped = machine.local.stop(&sandbox.id, false).await.unwrap();
+    let stopped = machine
+        .local
+        .stop(&sandbox.id, Stop::Terminate)
+        .await
+        .unwrap();
     assert_eq!(stopped.state, State::Stopped);
     machine.clear().await;
 }
@@ -125,7 +129,11 @@ async fn a_paused_sandbox_does_nothing_until_it_is_started() {
         .await;
     local.pause(&sandbox.id).await.unwrap();
     assert_eq!(
-        local.stop(&sandbox.id, false).await.unwrap().state,
+        local
+            .stop(&sandbox.id, Stop::Terminate)
+            .await
+            .unwrap()
+            .state,
         State::Stopped
     );
     let error = local.pause(&sandbox.id).await.unwrap_err();
@@ -242,7 +250,7 @@ async fn a_description_is_applied_and_changed() {
     change.block_network = Some(true);
     let error = local.change(&sandbox.id, change.clone()).await.unwrap_err();
     assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
-    local.stop(&sandbox.id, true).await.unwrap();
+    local.stop(&sandbox.id, Stop::Kill).await.unwrap();
     local.change(&sandbox.id, change).await.unwrap();
     local.start(&sandbox.id).await.unwrap();
     assert_eq!(

@@ -1,6 +1,6 @@
 //! What a sandbox may use of the machine, and that its control groups end with it.
 
-use sandbox_provider::{Change, Error, Local, Provider, Resources, Sandbox, Spec, State};
+use sandbox_provider::{Change, Error, Local, Provider, Resources, Sandbox, Spec, State, Stop};
 
 use crate::machine::{Machine, execute, groups, members, skip};
 
@@ -50,7 +50,11 @@ async fn a_memory_hog_is_killed_and_that_is_reported() {
     assert_eq!(larger.spec.resources.memory, Some(128 << 20));
     assert_eq!(larger.spec.resources.cpus, Some(1));
     assert_eq!(limit_of(&small, "memory"), Some(128 << 20));
-    machine.local.stop(&small.id, false).await.unwrap();
+    machine
+        .local
+        .stop(&small.id, Stop::Terminate)
+        .await
+        .unwrap();
     assert!(groups(&small).is_empty());
     machine.local.start(&small.id).await.unwrap();
     assert_eq!(limit_of(&small, "memory"), Some(128 << 20));
@@ -107,7 +111,7 @@ async fn a_fork_bomb_has_only_its_own_processes() {
     tokio::time::timeout(crate::machine::PATIENCE, counted)
         .await
         .unwrap();
-    let stopped = machine.local.stop(&bomb.id, false).await.unwrap();
+    let stopped = machine.local.stop(&bomb.id, Stop::Terminate).await.unwrap();
     assert_eq!(stopped.state, State::Stopped);
     assert!(groups(&bomb).is_empty());
     machine.clear().await;

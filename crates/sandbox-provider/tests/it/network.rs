@@ -5,7 +5,7 @@ use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sandbox_provider::{Error, Local, LocalNetwork, Provider, Sandbox, Spec, State};
+use sandbox_provider::{Error, Local, LocalNetwork, Provider, Sandbox, Spec, State, Stop};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::machine::{Machine, PATIENCE, helpers, skip};
@@ -167,7 +167,11 @@ async fn the_way_out_ends_with_the_sandbox() {
         machine.local.pause(&sandbox.id).await.unwrap();
         machine.local.start(&sandbox.id).await.unwrap();
         assert_eq!(helpers(&sandbox).len(), 1);
-        machine.local.stop(&sandbox.id, false).await.unwrap();
+        machine
+            .local
+            .stop(&sandbox.id, Stop::Terminate)
+            .await
+            .unwrap();
         assert!(helpers(&sandbox).is_empty());
         machine.local.start(&sandbox.id).await.unwrap();
     }
@@ -177,7 +181,11 @@ async fn the_way_out_ends_with_the_sandbox() {
     };
     kill(helper);
     assert_eq!(machine.run(&sandbox, "echo goes on").await, "goes on");
-    machine.local.stop(&sandbox.id, false).await.unwrap();
+    machine
+        .local
+        .stop(&sandbox.id, Stop::Terminate)
+        .await
+        .unwrap();
     machine.local.start(&sandbox.id).await.unwrap();
     let [helper] = helpers(&sandbox)[..] else {
         panic!("there is none");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sandbox_provider::{Local, Provider, Sandbox, Spec, State};
+use sandbox_provider::{Local, Provider, Sandbox, Spec, State, Stop};
 
 use crate::machine::{Machine, PATIENCE, groups, helpers, run};
 
@@ -76,7 +76,7 @@ async fn sandboxes_outlive_a_provider_that_is_killed() {
             )
             .await;
             match name {
-                "stopped" => drop(local.stop(&sandbox.id, false).await.unwrap()),
+                "stopped" => drop(local.stop(&sandbox.id, Stop::Terminate).await.unwrap()),
                 "paused" => drop(local.pause(&sandbox.id).await.unwrap()),
                 _ => {}
             }
@@ -121,7 +121,7 @@ async fn sandboxes_outlive_a_provider_that_is_killed() {
         .post(&ended, r#"{"command":"kill -KILL $PPID"}"#)
         .await;
     machine.until(&ended, State::Error).await;
-    local.stop(&runs.id, false).await.unwrap();
+    local.stop(&runs.id, Stop::Terminate).await.unwrap();
     machine.clear().await;
 }
 
@@ -140,53 +140,11 @@ async fn nothing_half_made_is_left() {
     };
     let test = "restart::nothing_half_made_is_left";
     let directory = machine.directory.path();
-    type Point = fn(&Path, &str) -> bool;
-    let points: [(&str, Point); 7] = [
-        ("has a record", |state, id| {
-            state.join("records").join(id).exists()
-        }),
-        ("has a home", |state, id| {
-            state.join("data").join(id).join("home").exists()
-        }),
-        ("has a socket", |state, id| {
-            state.join("run").join(id).exists()
-        }),
-        ("has a log", |state, id| {
-            state.join("data").join(id).join("log").exists()
-        }),
-        ("has the record of its start", |state, id| {
-            let (records, data) = (state.join("records"), state.join("data").join(id));
-            let inside = std::fs::read_dir(data.join("state"));
-            inside.is_ok_and(|mut inside| inside.next().is_none())
-                && records.join(id).exists()
-                && records.join(format!("{id}.new")).exists()
-        }),
-        ("runs", |state, id| {
-            let inside = std::fs::read_dir(state.join("data").join(id).join("state"));
-            inside.is_ok_and(|mut inside| inside.next().is_some())
-        }),
-        ("loses its socket", |state, id| {
-            let data = state.join("data").join(id);
-            data.join("home").exists()
-                && data.join("log").exists()
-                && !state.join("run").join(id).exists()
-        }),
-    ];
-    for (number, (what, is_reached)) in points.into_iter().enumerate() {
+    for (number, (what, is_reached)) in POINTS.into_iter().enumerate() {
         let state = directory.join(number.to_string());
         let child = Killed::start(test, &state);
         let begun = std::time::Instant::now();
-        let reached = loop {
-            assert!(begun.elapsed() < PATIENCE, "none {what}");
-            let records = std::fs::read_dir(state.join("records"))
-                .into_iter()
-                .flatten();
-            let mut ids = records.filter_map(|record| record.ok()?.file_name().into_string().ok());
-            let reached = |id: &String| is_reached(&state, id.trim_end_matches(".new"));
-            if let Some(id) = ids.find(reached) {
-                break id;
-            }
-        };
+        let reached = reached(&state, what, is_reached);
         drop(child);
         let found = machine.beside(&number.to_string()).await;
         let left = found.local.list().await.unwrap();
@@ -215,6 +173,56 @@ async fn nothing_half_made_is_left() {
     }
 }
 
+/// A point in the life of a sandbox that its files show, given the state directory and an id.
+type Point = fn(&Path, &str) -> bool;
+
+const POINTS: [(&str, Point); 7] = [
+    ("has a record", |state, id| {
+        state.join("records").join(id).exists()
+    }),
+    ("has a home", |state, id| {
+        state.join("data").join(id).join("home").exists()
+    }),
+    ("has a socket", |state, id| {
+        state.join("run").join(id).exists()
+    }),
+    ("has a log", |state, id| {
+        state.join("data").join(id).join("log").exists()
+    }),
+    ("has the record of its start", |state, id| {
+        let (records, data) = (state.join("records"), state.join("data").join(id));
+        let inside = std::fs::read_dir(data.join("state"));
+        inside.is_ok_and(|mut inside| inside.next().is_none())
+            && records.join(id).exists()
+            && records.join(format!("{id}.new")).exists()
+    }),
+    ("runs", |state, id| {
+        let inside = std::fs::read_dir(state.join("data").join(id).join("state"));
+        inside.is_ok_and(|mut inside| inside.next().is_some())
+    }),
+    ("loses its socket", |state, id| {
+        let data = state.join("data").join(id);
+        data.join("home").exists()
+            && data.join("log").exists()
+            && !state.join("run").join(id).exists()
+    }),
+];
+
+/// Returns the id of the first sandbox that reaches a point.
+fn reached(state: &Path, what: &str, is_reached: Point) -> String {
+    let begun = std::time::Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "none {what}");
+        let records = std::fs::read_dir(state.join("records"));
+        let records = records.into_iter().flatten();
+        let mut ids = records.filter_map(|record| record.ok()?.file_name().into_string().ok());
+        let reached = |id: &String| is_reached(state, id.trim_end_matches(".new"));
+        if let Some(id) = ids.find(reached) {
+            return id;
+        }
+    }
+}
+
 /// A sandbox that is being stopped or started when the provider is killed is stopped or started, and can be used again.
 #[tokio::test]
 async fn a_change_that_is_interrupted_is_no_error() {
@@ -228,7 +236,7 @@ async fn a_change_that_is_interrupted_is_no_error() {
         local.start(&sandbox.id).await.unwrap();
         say("\nready\n");
         loop {
-            local.stop(&sandbox.id, true).await.unwrap();
+            local.stop(&sandbox.id, Stop::Kill).await.unwrap();
             local.start(&sandbox.id).await.unwrap();
         }
     }

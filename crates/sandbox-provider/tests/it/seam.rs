@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use sandbox_daemon::{Access, Config, Listen, Server};
 use sandbox_engine::Engine;
-use sandbox_provider::{Change, Error, Provider, Sandbox, SandboxId, Spec, State};
+use sandbox_provider::{Change, Error, Provider, Sandbox, SandboxId, Spec, State, Stop};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -88,7 +88,7 @@ impl Provider for OverTcp {
         })
     }
 
-    async fn stop(&self, id: &SandboxId, _force: bool) -> Result<Sandbox, Error> {
+    async fn stop(&self, id: &SandboxId, _: Stop) -> Result<Sandbox, Error> {
         self.with(id, |remote| {
             if let Some((_, task)) = remote.daemon.take() {
                 task.abort();
@@ -107,7 +107,7 @@ impl Provider for OverTcp {
     }
 
     async fn delete(&self, id: &SandboxId) -> Result<(), Error> {
-        self.stop(id, true).await?;
+        self.stop(id, Stop::Kill).await?;
         self.0.lock().unwrap().remove(id);
         Ok(())
     }
@@ -141,7 +141,7 @@ async fn use_a_sandbox(provider: &impl Provider) {
     assert_eq!(run(provider, &sandbox, "echo hi").await, "hi");
     assert_eq!(provider.get(&sandbox.id).await.unwrap(), sandbox);
     assert_eq!(provider.list().await.unwrap().len(), 1);
-    let stopped = provider.stop(&sandbox.id, false).await.unwrap();
+    let stopped = provider.stop(&sandbox.id, Stop::Terminate).await.unwrap();
     assert_eq!(stopped.state, State::Stopped);
     let error = provider.dial(&sandbox.id).await.err().unwrap();
     assert!(matches!(error, Error::WrongState { .. }), "{error:?}");

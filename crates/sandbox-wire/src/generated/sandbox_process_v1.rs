@@ -303,7 +303,7 @@ pub mod termination {
         #[prost(message, optional, tag = "1")]
         pub limit: ::core::option::Option<::prost_types::Duration>,
     }
-    /// The kernel ended it, or one of its tree, for want of memory.
+    /// The kernel ended it, or one of its tree, because memory ran out.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct OutOfMemory {
         /// The limit that was reached, in bytes, when it was one of this run's own.

@@ -97,6 +97,15 @@ async fn run(choices: &mut Choices) {
     }
     waiters.done().await;
 
+    check(&command, &causes, written);
+    let state = command.state();
+    settle().await;
+    assert_eq!(command.state(), state);
+}
+
+/// Checks that a command has ended by one of the causes.
+fn check(command: &Command, causes: &Causes<Happening>, written: u64) {
+    use Happening::{Exit, Failure, Shutdown, TimeLimit};
     let CommandState::Ended(ended) = command.state() else {
         panic!("{:?}", command.state());
     };
@@ -117,8 +126,6 @@ async fn run(choices: &mut Choices) {
     if ended == EXITED && causes.causes == [Exit] {
         assert!(command.record().length() >= written, "output is lost");
     }
-    settle().await;
-    assert_eq!(command.state(), CommandState::Ended(ended));
 }
 
 async fn ended(command: Command) {
