@@ -42,7 +42,7 @@ fn main() {
         streamed(&sandboxes).await;
         followed(&sandboxes).await;
         for sandbox in sandboxes {
-            sandbox.end().await;
+            sandbox.shutdown().await;
         }
     });
 }

@@ -31,8 +31,8 @@ fn main() {
         python(&embedded.process).await;
         node(&embedded.process).await;
         throughput(&embedded.process, &tcp.process).await;
-        embedded.end().await;
-        tcp.end().await;
+        embedded.shutdown().await;
+        tcp.shutdown().await;
     });
 }
 

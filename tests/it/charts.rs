@@ -55,7 +55,7 @@ async fn a_line_chart_has_its_data(sandbox: Sandbox) {
     }
     let png = line.png.as_ref().unwrap();
     assert!(png.starts_with(b"\x89PNG\r\n\x1a\n") && png.len() > 10_000);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_line_chart_has_its_data: embedded, http);
 
@@ -70,7 +70,7 @@ async fn what_is_printed_is_no_chart(sandbox: Sandbox) {
         (&*response.stdout, response.charts.len()),
         (&b"ab\n"[..], 1)
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(what_is_printed_is_no_chart: embedded, http);
 
@@ -90,7 +90,7 @@ async fn charts_before_an_exception_are_returned(sandbox: Sandbox) {
         "{}",
         response.stderr_lossy()
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(charts_before_an_exception_are_returned: embedded, http);
 
@@ -106,7 +106,7 @@ async fn charts_before_a_time_limit_are_returned(sandbox: Sandbox) {
         assert_eq!(response.exit_code(), None);
         if &*response.stdout == b"shown\n" {
             assert_eq!(response.charts.len(), 1);
-            return sandbox.end().await;
+            return sandbox.shutdown().await;
         }
         assert_eq!(&*response.stdout, b"");
     }
@@ -121,7 +121,7 @@ async fn nothing_is_shown_by_saving(sandbox: Sandbox) {
     // Nothing is shown, nothing is reported.
     let code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.savefig('x.png')";
     assert!(run(&sandbox, code).await.charts.is_empty());
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(nothing_is_shown_by_saving: embedded, http);
 
@@ -137,6 +137,6 @@ async fn dates_are_instants(sandbox: Sandbox) {
     };
     assert_eq!(line.x_scale, Some(Scale::Datetime));
     assert_eq!(line.elements[0].points[0].0, 19_723.0);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(dates_are_instants: embedded, http);

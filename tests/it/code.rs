@@ -15,7 +15,7 @@ async fn a_program_prints(sandbox: Sandbox) {
     assert_eq!(response.exit_code(), Some(0));
     let response = ExecuteResponse::from(response);
     assert_eq!(response.artifacts.stdout, "Sum: 30\n");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_program_prints: embedded, http);
 
@@ -32,7 +32,7 @@ async fn arguments_and_variables_are_verbatim(sandbox: Sandbox) {
         response.stdout,
         "['a b', '; id', '$(id)', '*', '\\'\"', ''] 'v\\n w'\n"
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(arguments_and_variables_are_verbatim: embedded, http);
 
@@ -51,7 +51,7 @@ async fn channels_are_separate_or_merged(sandbox: Sandbox) {
         (&b"o\ne\n"[..], &b""[..])
     );
     assert_eq!(ExecuteResponse::from(response).result, "o\ne\n");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(channels_are_separate_or_merged: embedded, http);
 
@@ -65,7 +65,7 @@ async fn an_exception_is_an_exit_code(sandbox: Sandbox) {
             .ends_with("ZeroDivisionError: division by zero\n"),
         "{response:?}"
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(an_exception_is_an_exit_code: embedded, http);
 
@@ -73,7 +73,7 @@ async fn a_signal_is_a_termination(sandbox: Sandbox) {
     let process = &sandbox.process;
     let response = process.code_run("import os; os.abort()").await.unwrap();
     assert_eq!(response.termination, Termination::Signaled { signal: 6 });
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_signal_is_a_termination: embedded, http);
 
@@ -87,7 +87,7 @@ async fn a_time_limit_keeps_what_was_printed(sandbox: Sandbox) {
         .unwrap();
     assert_eq!(response.termination, Termination::TimedOut);
     assert_eq!(response.stdout, "begun\n");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_time_limit_keeps_what_was_printed: embedded, http);
 
@@ -98,7 +98,7 @@ async fn a_line_like_an_artifact_is_a_line(sandbox: Sandbox) {
     let response = process.code_run(format!("print('{line}')")).await.unwrap();
     assert_eq!(response.stdout, format!("{line}\n"));
     assert!(response.charts.is_empty());
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_line_like_an_artifact_is_a_line: embedded, http);
 

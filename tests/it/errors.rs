@@ -70,7 +70,7 @@ async fn the_daemon_says_no() {
         error.to_string().contains("apt-get install ruby"),
         "{error}"
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_response_that_is_too_long_is_refused() {
         (error.kind(), error.delivery()),
         (ErrorKind::TooLarge, Delivery::Uncertain)
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 
 #[tokio::test]

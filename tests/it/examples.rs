@@ -38,7 +38,7 @@ async fn all(sandbox: Sandbox) {
     logs::run(process).await.unwrap();
     terminal::run(process).await.unwrap();
     interpreter::run(process).await.unwrap();
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ async fn a_command_has_output_and_an_end(sandbox: Sandbox) {
         (response.result.as_str(), response.exit_code),
         ("Hello\n", Some(0))
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_command_has_output_and_an_end: embedded, http);
 
@@ -33,7 +33,7 @@ async fn a_directory_is_relative_or_absolute(sandbox: Sandbox) {
     assert_eq!(outcome.stdout_lossy().trim(), directory.to_str().unwrap());
     let outcome = process.exec("pwd").cwd(&directory).await.unwrap();
     assert_eq!(outcome.stdout_lossy().trim(), directory.to_str().unwrap());
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_directory_is_relative_or_absolute: embedded, http);
 
@@ -41,7 +41,7 @@ async fn variables_are_passed(sandbox: Sandbox) {
     let process = &sandbox.process;
     let exec = process.exec("printf '%s|' \"$A\" \"$B\"").env("A", "x y\n");
     assert_eq!(exec.envs([("B", "")]).await.unwrap().stdout, "x y\n||");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(variables_are_passed: embedded, http);
 
@@ -60,7 +60,7 @@ async fn channels_are_separate_or_merged(sandbox: Sandbox) {
         (&*outcome.stdout, &*outcome.stderr),
         (&b"o\ne\no\n"[..], &b""[..])
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(channels_are_separate_or_merged: embedded, http);
 
@@ -69,7 +69,7 @@ async fn a_signal_is_a_termination(sandbox: Sandbox) {
     let outcome = process.exec("kill -9 $$").await.unwrap();
     assert_eq!(outcome.exit_code(), Some(137));
     assert_eq!(outcome.termination, Termination::Signaled { signal: 9 });
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_signal_is_a_termination: embedded, http);
 
@@ -85,7 +85,7 @@ async fn a_time_limit_keeps_what_was_written(sandbox: Sandbox) {
         (outcome.exit_code(), &*outcome.stdout),
         (None, &b"begun\n"[..])
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_time_limit_keeps_what_was_written: embedded, http);
 
@@ -102,7 +102,7 @@ async fn a_bad_directory_is_not_started(sandbox: Sandbox) {
     );
     let reason = reason.clone();
     assert_eq!(ExecuteResponse::from(outcome).result, reason);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_bad_directory_is_not_started: embedded, http);
 
@@ -110,7 +110,7 @@ async fn bytes_that_are_no_text_are_replaced_in_text(sandbox: Sandbox) {
     let process = &sandbox.process;
     let outcome = process.exec("printf 'a\\377\\000b'").await.unwrap();
     assert_eq!(outcome.stdout_lossy(), "a\u{fffd}\0b");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(bytes_that_are_no_text_are_replaced_in_text: embedded, http);
 
@@ -129,7 +129,7 @@ async fn output_beyond_the_limit_is_cut(sandbox: Sandbox) {
         .expect("it is longer than what is retained");
     assert_eq!(truncation.total_bytes, 100_000_000);
     assert!(outcome.stdout_lossy().contains("bytes discarded"));
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(output_beyond_the_limit_is_cut: embedded, http);
 
@@ -138,7 +138,7 @@ async fn a_long_command_runs(sandbox: Sandbox) {
     let big = "x".repeat(8 << 20);
     let outcome = process.exec(format!("printf %s '{big}' | wc -c"));
     assert_eq!(outcome.await.unwrap().stdout, "8388608\n");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_long_command_runs: embedded, http);
 

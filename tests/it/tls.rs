@@ -40,7 +40,7 @@ async fn requests_and_sockets_go_by_tls() {
     }
     assert_eq!(text, b"1\n2\n3\n");
     drop(log);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn strangers_are_turned_away_on_both_sides() {
     // It still serves those whom it knows.
     let response = sandbox.process.exec("echo still here").await.unwrap();
     assert_eq!(response.stdout, "still here\n");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 
 /// The clock of this test advances whenever all tasks are idle.
@@ -80,5 +80,5 @@ async fn a_handshake_that_does_not_come_is_not_waited_for() {
         0,
         "the daemon hangs up"
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }

@@ -174,12 +174,12 @@ impl Sandbox {
             .unwrap_or_else(|_| self.directory.path().into())
     }
 
-    /// Ends the daemon, and waits until it has.
+    /// Shuts the daemon down, and waits until it has ended.
     ///
     /// # Panics
     ///
     /// When its task did.
-    pub async fn end(self) {
+    pub async fn shutdown(self) {
         self.process.shutdown().await;
         if let Some((stop, task)) = self.server {
             drop(stop);

@@ -136,7 +136,7 @@ async fn certificates() {
             });
         }
         seen.push(lines);
-        sandbox.end().await;
+        sandbox.shutdown().await;
     }
     for lines in &mut seen {
         assert_eq!(lines[0], "in\n");

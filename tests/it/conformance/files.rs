@@ -267,7 +267,7 @@ async fn archives_over_grpc() {
     let cut = FileContent::from(archive[..archive.len() / 2].to_vec());
     files.write_archive("cut".as_ref(), cut).await.unwrap_err();
     assert!(!sandbox.work_dir().join("cut/a/data").exists());
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 
 /// Content that fails, and an upload that is dropped, leave the file as it was.

@@ -22,7 +22,7 @@ async fn ports(sandbox: Sandbox) {
     assert!(api.port_in_use(port).await.unwrap());
     let refused = api.port_in_use(80).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidInput);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(ports);
 

@@ -52,7 +52,7 @@ async fn compare(case: for<'a> fn(&'a Sandbox, &'a mut Transcript) -> Run<'a>) {
             let sandbox = Sandbox::over(carrier).await;
             let mut transcript = Transcript::new(&sandbox);
             case(&sandbox, &mut transcript).await;
-            sandbox.end().await;
+            sandbox.shutdown().await;
             transcript
         })
     });

@@ -176,7 +176,7 @@ async fn one_log_is_the_same_over_both() {
             let over_grpc = pieces(&grpc, &source, options).await;
             assert!(over_http == over_grpc, "offset {offset}");
         }
-        sandbox.end().await;
+        sandbox.shutdown().await;
     }
 }
 
@@ -211,7 +211,7 @@ async fn a_call_that_is_not_taken_waits() {
         assert_eq!(joined.log(event.unwrap()), None);
     }
     assert!(expect == [joined.stdout, joined.stderr]);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 
 /// What a log holds: runs of one channel, with where they begin.

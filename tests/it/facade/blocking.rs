@@ -14,7 +14,7 @@ fn everything_is_waited_for() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for sandbox in runtime.block_on(carriers()) {
         everything(&Process::new(sandbox.process.clone()).unwrap());
-        runtime.block_on(sandbox.end());
+        runtime.block_on(sandbox.shutdown());
     }
 }
 

@@ -65,6 +65,6 @@ async fn a_command_of_another_daemon_is_killed_though_the_program_ends() {
             let done = tokio::task::spawn_blocking(move || let_go(how, &[&url, TOKEN]));
             done.await.unwrap();
         }
-        sandbox.end().await;
+        sandbox.shutdown().await;
     }
 }

@@ -92,7 +92,7 @@ async fn a_log_that_is_cut_is_resumed() {
     let mut reader = OutputReader::from(once);
     let cut = reader.read_to_end(&mut bytes).await;
     assert!(cut.is_err(), "a cut is not the end");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 
 /// A stream without an end is not the end of a command.
@@ -105,7 +105,7 @@ async fn a_command_whose_stream_is_cut_has_no_exit_code() {
     let mut running = exec.spawn().await.unwrap();
     let error = running.wait().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed, "{error:?}");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 
 async fn what_is_not_waited_for_any_more_runs_on(sandbox: Sandbox) {
@@ -131,6 +131,6 @@ async fn what_is_not_waited_for_any_more_runs_on(sandbox: Sandbox) {
     let late = late.unwrap_err();
     let told = (late.kind(), late.delivery());
     assert_eq!(told, (ErrorKind::Timeout, Delivery::Uncertain), "{late:?}");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(what_is_not_waited_for_any_more_runs_on);

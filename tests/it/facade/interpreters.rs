@@ -47,7 +47,7 @@ async fn what_code_sets_stays(sandbox: Sandbox) {
     context.delete().await.unwrap();
     let removed = python.delete_context(context.id()).await.unwrap_err();
     assert_eq!(removed.kind(), ErrorKind::NotFound, "{removed:?}");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(what_code_sets_stays);
 
@@ -73,7 +73,7 @@ async fn contexts_have_languages(sandbox: Sandbox) {
     context.delete().await.unwrap();
     let refused = process.create_context(Language::Bash).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused:?}");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(contexts_have_languages);
 
@@ -99,6 +99,6 @@ async fn code_is_interrupted_and_what_was_set_stays(sandbox: Sandbox) {
         "2\n"
     };
     assert_eq!(python.run("print(x)").await.unwrap().stdout, counted);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(code_is_interrupted_and_what_was_set_stays);

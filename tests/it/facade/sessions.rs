@@ -74,7 +74,7 @@ async fn state_stays_between_commands(sandbox: Sandbox) {
             .unwrap_err()
             .is_not_found()
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(state_stays_between_commands);
 
@@ -107,7 +107,7 @@ async fn handlers_of_both_kinds_get_everything(sandbox: Sandbox) {
     assert_eq!(stderr, "e\n");
     // By now the exit code is there.
     assert_eq!(command.info().await.unwrap().exit_code, Some(0));
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(handlers_of_both_kinds_get_everything);
 
@@ -135,7 +135,7 @@ async fn logs_are_followed_from_an_offset(sandbox: Sandbox) {
         (Channel::Stdout, 8, "three\n".into()),
     ];
     assert_eq!(events, expect);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(logs_are_followed_from_an_offset);
 
@@ -163,7 +163,7 @@ async fn input_is_given_and_signals_are_sent(sandbox: Sandbox) {
         (outcome.exit_code(), &*outcome.stdout),
         (Some(143), &b"ready\n"[..])
     );
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(input_is_given_and_signals_are_sent);
 
@@ -200,7 +200,7 @@ async fn commands_have_places_and_limits_of_their_own(sandbox: Sandbox) {
     );
     let late = session.run("true").await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Conflict, "{late:?}");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(commands_have_places_and_limits_of_their_own);
 

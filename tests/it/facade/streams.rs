@@ -28,7 +28,7 @@ async fn output_comes_as_it_is_written(sandbox: Sandbox) {
     assert_eq!(outcome.stderr, "got a line\n");
     assert_eq!(outcome.exit_code(), Some(7));
     assert_eq!(outcome.termination, Termination::Exited { code: 7 });
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(output_comes_as_it_is_written);
 
@@ -45,7 +45,7 @@ async fn signals_and_limits_end_it(sandbox: Sandbox) {
     let outcome = limited.await.unwrap().wait().await.unwrap();
     assert_eq!(outcome.stdout, "part");
     assert_eq!(outcome.termination, Termination::TimedOut);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(signals_and_limits_end_it);
 
@@ -64,7 +64,7 @@ async fn a_command_is_killed_when_what_follows_it_is_dropped(sandbox: Sandbox) {
     let read = tokio::task::spawn_blocking(move || std::io::Read::read(&mut end, &mut [0]));
     let ended = tokio::time::timeout(PATIENCE, read).await;
     assert_eq!(ended.expect("it lives on").unwrap().unwrap(), 0);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_command_is_killed_when_what_follows_it_is_dropped);
 
@@ -81,6 +81,6 @@ async fn streams_are_readers_and_writers(sandbox: Sandbox) {
     let (_, count) = tokio::join!(write, output.read_to_end(&mut read));
     assert_eq!(count.unwrap(), big.len());
     assert_eq!(read, big);
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(streams_are_readers_and_writers);

@@ -88,7 +88,7 @@ async fn a_terminal_is_made_resized_left_and_found_again(sandbox: Sandbox) {
     assert_eq!((again.exit_code(), again.is_connected()), (Some(7), false));
     let gone = process.get_pty_session_info("my-pty").await.unwrap_err();
     assert!(gone.is_not_found(), "{gone:?}");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_terminal_is_made_resized_left_and_found_again);
 
@@ -111,7 +111,7 @@ async fn a_terminal_is_killed(sandbox: Sandbox) {
         .resize_pty_session("t", size)
         .await
         .unwrap_err();
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_terminal_is_killed);
 
@@ -142,7 +142,7 @@ async fn a_terminal_is_connected_to_where_it_was_left(sandbox: Sandbox) {
     );
     assert_eq!((end, again.exit_code()), (Some(3), Some(3)));
     assert_eq!(again.offset(), Some(offset + shown.len() as u64));
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_terminal_is_connected_to_where_it_was_left);
 
@@ -158,6 +158,6 @@ async fn a_terminal_is_a_reader_and_a_writer(sandbox: Sandbox) {
     let read = shown.read_to_string(&mut text);
     tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
     assert!(text.contains("42\r\n"), "{text:?}");
-    sandbox.end().await;
+    sandbox.shutdown().await;
 }
 on_every_transport!(a_terminal_is_a_reader_and_a_writer);
