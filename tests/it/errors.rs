@@ -187,7 +187,7 @@ async fn a_response_that_is_too_long_is_refused() {
     let transport = HttpTransport::builder(endpoint)
         .token("test-token")
         .response_limit(1000);
-    let process = Process::with_api(transport.build().unwrap());
+    let process = Process::with_api(transport.build_http().unwrap());
     assert!(process.exec("true").await.unwrap().success());
     let error = process.exec("seq 1 1000").await.unwrap_err();
     assert_eq!(

@@ -10,7 +10,7 @@ use sandbox_transport::{
 fn client(url: &str, tls: Tls) -> HttpTransport {
     let endpoint = url.parse().unwrap();
     let builder = HttpTransport::builder(endpoint).token(TOKEN).tls(tls);
-    builder.build().unwrap()
+    builder.build_http().unwrap()
 }
 
 #[tokio::test]

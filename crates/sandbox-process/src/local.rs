@@ -131,7 +131,7 @@ impl LocalBuilder {
         // No client is left to wait for a response when it stops.
         config.shutdown_grace = Duration::ZERO;
         let server = Server::bind(config).await.map_err(failed)?;
-        let transport = HttpTransport::builder(Endpoint::unix(path)).build()?;
+        let transport = HttpTransport::builder(Endpoint::unix(path)).build_http()?;
 
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {

@@ -6,9 +6,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use sandbox_transport::{
-    CallOptions, ContextInfo, Delivery, Endpoint, Error, ErrorKind, HttpTransport,
-    HttpTransportBuilder, Language, LogOptions, LogSource, LogStream, ProcessApi, PtyInfo,
-    SessionInfo,
+    CallOptions, ContextInfo, Delivery, Endpoint, Error, ErrorKind, Language, LogOptions,
+    LogSource, LogStream, ProcessApi, PtyInfo, SessionInfo, TransportBuilder,
 };
 
 use crate::background::BackgroundCommand;
@@ -49,7 +48,7 @@ pub struct Process {
 #[derive(Debug)]
 #[must_use = "nothing is made before `build` is called"]
 pub struct ProcessBuilder {
-    transport: Result<HttpTransportBuilder, Error>,
+    transport: Result<TransportBuilder, Error>,
     toolbox: Arc<dyn CodeToolbox>,
 }
 
@@ -60,10 +59,7 @@ impl ProcessBuilder {
     }
 
     /// Changes the settings of the transport: headers, certificates, proxies, retries, deadlines.
-    pub fn transport(
-        mut self,
-        change: impl FnOnce(HttpTransportBuilder) -> HttpTransportBuilder,
-    ) -> Self {
+    pub fn transport(mut self, change: impl FnOnce(TransportBuilder) -> TransportBuilder) -> Self {
         self.transport = self.transport.map(change);
         self
     }
@@ -71,7 +67,7 @@ impl ProcessBuilder {
     /// Uses gRPC, whatever the scheme of the URL is.
     #[cfg(feature = "grpc")]
     pub fn grpc(self) -> Self {
-        self.transport(HttpTransportBuilder::grpc)
+        self.transport(TransportBuilder::grpc)
     }
 
     /// Sets the default language of programs. Default: [`PythonToolbox`].
@@ -87,7 +83,7 @@ impl ProcessBuilder {
     /// Returns an error of kind [`InvalidInput`](ErrorKind::InvalidInput) if the URL, the token or another setting is not
     /// valid.
     pub fn build(self) -> Result<Process, Error> {
-        let client = Client::new(self.transport?.carrier()?);
+        let client = Client::new(self.transport?.build()?);
         Ok(Process::from_client(client.with_toolbox(self.toolbox)))
     }
 }
@@ -142,7 +138,7 @@ impl Process {
             Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
         });
         ProcessBuilder {
-            transport: endpoint.map(HttpTransport::builder),
+            transport: endpoint.map(TransportBuilder::new),
             toolbox: Arc::new(PythonToolbox),
         }
     }

@@ -28,24 +28,37 @@ use crate::{
 };
 
 impl HttpTransport {
-    /// Returns a builder of a transport to this daemon.
-    pub fn builder(endpoint: Endpoint) -> HttpTransportBuilder {
-        HttpTransportBuilder::new(endpoint)
+    /// Returns a builder of a transport to this daemon; [`build_http`](TransportBuilder::build_http) creates it.
+    pub fn builder(endpoint: Endpoint) -> TransportBuilder {
+        TransportBuilder::new(endpoint)
     }
 }
 
 #[cfg(feature = "grpc")]
 impl GrpcTransport {
-    /// Returns a builder of a transport to this daemon; [`build_grpc`](HttpTransportBuilder::build_grpc) creates it.
-    pub fn builder(endpoint: Endpoint) -> HttpTransportBuilder {
-        HttpTransportBuilder::new(endpoint.over_grpc())
+    /// Returns a builder of a transport to this daemon; [`build_grpc`](TransportBuilder::build_grpc) creates it.
+    pub fn builder(endpoint: Endpoint) -> TransportBuilder {
+        TransportBuilder::new(endpoint.over_grpc())
     }
 }
 
-/// A builder of an [`HttpTransport`], or with the feature `grpc`, of a transport over gRPC.
+/// A builder of transports: of the one that the URL names, or of a certain one.
+///
+/// # Examples
+///
+/// ```
+/// use sandbox_transport::TransportBuilder;
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let endpoint = "http://127.0.0.1:2280".parse()?;
+/// let transport = TransportBuilder::new(endpoint).token("secret").build()?;
+/// # Ok(())
+/// # }
+/// # example().unwrap();
+/// ```
 #[derive(Clone)]
 #[must_use]
-pub struct HttpTransportBuilder {
+pub struct TransportBuilder {
     endpoint: Endpoint,
     token: Option<String>,
     provider: Option<Arc<dyn TokenProvider>>,
@@ -58,8 +71,9 @@ pub struct HttpTransportBuilder {
     tls: Tls,
 }
 
-impl HttpTransportBuilder {
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
+impl TransportBuilder {
+    /// Creates a builder of a transport to the daemon at `endpoint`.
+    pub fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
             token: None,
@@ -141,15 +155,27 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// Builds the transport, without connecting yet. For an `https://` daemon, this reads the platform's certificates.
-    ///
-    /// The transport uses HTTP, whatever the URL says; [`carrier`](Self::carrier) follows the URL.
+    /// Builds the transport that the URL names, without connecting yet. For a daemon that is reached by TLS, this reads the
+    /// platform's certificates.
     ///
     /// # Errors
     ///
     /// Returns an error of kind [`ErrorKind::InvalidInput`] for a token or header that a request cannot carry, and for
     /// a proxy or certificates that cannot be used.
-    pub fn build(self) -> Result<HttpTransport, Error> {
+    pub fn build(self) -> Result<Arc<dyn ProcessApi>, Error> {
+        #[cfg(feature = "grpc")]
+        if self.endpoint.is_grpc() {
+            return Ok(Arc::new(self.build_grpc()?));
+        }
+        Ok(Arc::new(self.build_http()?))
+    }
+
+    /// Builds a transport over HTTP, whatever the URL says; otherwise the same as [`build`](Self::build).
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`build`](Self::build).
+    pub fn build_http(self) -> Result<HttpTransport, Error> {
         let inner = over_http::Inner {
             client: self.client(Purpose::Requests)?,
             // A pool of its own: the connections of the other one may be HTTP/2, which has no
@@ -190,19 +216,6 @@ impl HttpTransportBuilder {
             retry: self.retry,
             capabilities: OnceCell::new(),
         }))
-    }
-
-    /// Builds the transport that the URL names.
-    ///
-    /// # Errors
-    ///
-    /// The same as for [`build`](Self::build).
-    pub fn carrier(self) -> Result<Arc<dyn ProcessApi>, Error> {
-        #[cfg(feature = "grpc")]
-        if self.endpoint.is_grpc() {
-            return Ok(Arc::new(self.build_grpc()?));
-        }
-        Ok(Arc::new(self.build()?))
     }
 
     fn client<B>(&self, purpose: Purpose) -> Result<Client<Connector, B>, Error>
@@ -291,9 +304,9 @@ const SOURCE: HeaderName = HeaderName::from_static("x-daytona-source");
 
 const VERSION: HeaderName = HeaderName::from_static("x-daytona-sdk-version");
 
-impl fmt::Debug for HttpTransportBuilder {
+impl fmt::Debug for TransportBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpTransportBuilder")
+        f.debug_struct("TransportBuilder")
             .field("endpoint", &self.endpoint)
             .finish_non_exhaustive()
     }

@@ -8,11 +8,11 @@
 //!
 //! ```no_run
 //! use sandbox_transport::{
-//!     HttpTransport, LogEvent, LogOptions, LogSource, ProcessApi, SessionExecuteRequest,
+//!     LogEvent, LogOptions, LogSource, ProcessApi, SessionExecuteRequest, TransportBuilder,
 //! };
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let transport = HttpTransport::builder("http://127.0.0.1:2280".parse()?).token("secret").build()?;
+//! let transport = TransportBuilder::new("http://127.0.0.1:2280".parse()?).token("secret").build()?;
 //! transport.create_session("build".into()).await?;
 //! let request = SessionExecuteRequest {
 //!     run_async: true,
@@ -86,7 +86,7 @@ mod token;
 mod transfer;
 
 pub use api::{ApiFuture, ProcessApi};
-pub use builder::{HttpTransportBuilder, SDK_VERSION};
+pub use builder::{SDK_VERSION, TransportBuilder};
 pub use collected::Collected;
 pub use connect::Proxy;
 #[cfg(feature = "tls")]

@@ -29,7 +29,7 @@ const TIME: &str = "2025-08-29T12:34:56.789012345+02:00";
 
 fn client(stub: &stub::Stub) -> HttpTransport {
     let endpoint = stub.url.parse().unwrap();
-    HttpTransport::builder(endpoint).build().unwrap()
+    HttpTransport::builder(endpoint).build_http().unwrap()
 }
 
 /// The path of a request without its query, in segments that are decoded.

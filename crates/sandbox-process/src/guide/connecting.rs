@@ -26,14 +26,13 @@
 //! transport, and a function that is called before each operation, for example to start a sandbox that sleeps.
 //!
 //! ```no_run
-//! use std::sync::Arc;
-//! use sandbox_process::transport::HttpTransport;
+//! use sandbox_process::transport::TransportBuilder;
 //! use sandbox_process::{Error, Process, TypeScriptToolbox};
 //!
 //! # async fn wake() -> Result<(), Error> { Ok(()) }
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let transport = HttpTransport::builder("http://127.0.0.1:2280".parse()?).build()?;
-//! let process = Process::new(TypeScriptToolbox, Arc::new(transport), || wake());
+//! let transport = TransportBuilder::new("http://127.0.0.1:2280".parse()?).build()?;
+//! let process = Process::new(TypeScriptToolbox, transport, || wake());
 //! process.code_run("const x: number = 1; console.log(x)").await?;
 //! # Ok(())
 //! # }

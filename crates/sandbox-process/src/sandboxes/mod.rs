@@ -6,8 +6,7 @@ mod list;
 mod sandbox;
 
 use sandbox_transport::{
-    CallOptions, ControlPlane, Delivery, Endpoint, Error, ErrorKind, HttpTransport,
-    HttpTransportBuilder,
+    CallOptions, ControlPlane, Delivery, Endpoint, Error, ErrorKind, TransportBuilder,
 };
 
 pub use address::ControlAddress;
@@ -47,7 +46,7 @@ pub struct Sandboxes {
 #[derive(Debug)]
 #[must_use = "nothing is made before `build` is called"]
 pub struct SandboxesBuilder {
-    transport: Result<HttpTransportBuilder, Error>,
+    transport: Result<TransportBuilder, Error>,
 }
 
 impl SandboxesBuilder {
@@ -58,10 +57,7 @@ impl SandboxesBuilder {
 
     /// Changes the settings of the transport: headers, certificates, proxies, retries, deadlines. They hold for the sandboxes as
     /// well.
-    pub fn transport(
-        mut self,
-        change: impl FnOnce(HttpTransportBuilder) -> HttpTransportBuilder,
-    ) -> Self {
+    pub fn transport(mut self, change: impl FnOnce(TransportBuilder) -> TransportBuilder) -> Self {
         self.transport = self.transport.map(change);
         self
     }
@@ -106,7 +102,7 @@ impl Sandboxes {
             Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
         });
         SandboxesBuilder {
-            transport: endpoint.map(HttpTransport::builder),
+            transport: endpoint.map(TransportBuilder::new),
         }
     }
 

@@ -21,7 +21,7 @@ use self::body::Outgoing;
 pub use self::control::ControlPlane;
 use crate::connect::Connector;
 use crate::token::Tokens;
-use crate::{CallOptions, Capabilities, Endpoint, Error, HttpTransportBuilder, RetryPolicy};
+use crate::{CallOptions, Capabilities, Endpoint, Error, RetryPolicy, TransportBuilder};
 
 /// A transport of the operations over HTTP, and over WebSockets for streams. Cheap to clone; clones share their
 /// connections.
@@ -73,11 +73,11 @@ impl HttpTransport {
     pub(crate) fn beside(
         &self,
         endpoint: Endpoint,
-        settings: &HttpTransportBuilder,
+        settings: &TransportBuilder,
     ) -> Result<Self, Error> {
         if endpoint.target() != self.inner.endpoint.target() {
             // The pool's connector leads to one address, whatever the URI says.
-            return settings.clone().at(endpoint).build();
+            return settings.clone().at(endpoint).build_http();
         }
         let inner = &self.inner;
         let inner = Inner {

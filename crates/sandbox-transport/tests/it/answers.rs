@@ -93,10 +93,10 @@ async fn long_responses_are_bounded() {
     let body = format!(r#"{{"exitCode":0,"result":"{}"}}"#, "x".repeat(10_000));
     let fake = Fake::start([Script::Cut(json(&body))]).await;
     let builder = HttpTransport::builder(fake.url().parse().unwrap());
-    let client = builder.response_limit(body.len()).build().unwrap();
+    let client = builder.response_limit(body.len()).build_http().unwrap();
     client.execute(run_true()).await.unwrap();
     let builder = HttpTransport::builder(fake.url().parse().unwrap());
-    let client = builder.response_limit(body.len() - 1).build().unwrap();
+    let client = builder.response_limit(body.len() - 1).build_http().unwrap();
     let error = client.execute(run_true()).await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::TooLarge, Delivery::Uncertain));
 }
@@ -110,7 +110,7 @@ async fn requests_name_the_client() {
         .clone()
         .token(" s3cret\n")
         .organization("org")
-        .build()
+        .build_http()
         .unwrap();
     client.version().await.unwrap();
     let request = fake.request(0);
@@ -132,16 +132,20 @@ async fn requests_name_the_client() {
     let client = builder
         .clone()
         .header("X-Daytona-Source", "mine")
-        .build()
+        .build_http()
         .unwrap();
     client.version().await.unwrap();
     assert_eq!(fake.request(1).header("x-daytona-source"), Some("mine"));
     assert_eq!(fake.request(1).header("authorization"), None);
     for bad in [("a b", "c"), ("a", "b\nc")] {
-        let error = builder.clone().header(bad.0, bad.1).build().unwrap_err();
+        let error = builder
+            .clone()
+            .header(bad.0, bad.1)
+            .build_http()
+            .unwrap_err();
         assert_eq!(kinds(&error), (ErrorKind::InvalidInput, Delivery::NotSent));
     }
-    let error = builder.token("a\nb").build().unwrap_err();
+    let error = builder.token("a\nb").build_http().unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::InvalidInput, Delivery::NotSent));
 }
 
@@ -210,7 +214,7 @@ async fn tokens_are_asked_for_when_needed() {
     let client = builder
         .clone()
         .token_provider(numbered.clone())
-        .build()
+        .build_http()
         .unwrap();
     assert_eq!(numbered.given.load(Ordering::SeqCst), 0);
     client.execute(run_true()).await.unwrap();
@@ -244,7 +248,7 @@ async fn tokens_are_asked_for_when_needed() {
     // A token that stays is refused once.
     let fake = Fake::start([Script::Cut(refusal)]).await;
     let builder = HttpTransport::builder(fake.url().parse().unwrap());
-    let client = builder.clone().token("fixed").build().unwrap();
+    let client = builder.clone().token("fixed").build_http().unwrap();
     let error = client.execute(run_true()).await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::Unauthorized, Delivery::Rejected));
     assert_eq!(fake.count(), 1);
@@ -252,7 +256,7 @@ async fn tokens_are_asked_for_when_needed() {
     let client = builder
         .clone()
         .token_provider(Numbered::default())
-        .build()
+        .build_http()
         .unwrap();
     assert!(
         client
@@ -266,7 +270,7 @@ async fn tokens_are_asked_for_when_needed() {
         fails: true,
         ..Numbered::default()
     };
-    let client = builder.token_provider(failing).build().unwrap();
+    let client = builder.token_provider(failing).build_http().unwrap();
     let error = client.execute(run_true()).await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::Unauthorized, Delivery::NotSent));
     assert_eq!(fake.count(), 3);

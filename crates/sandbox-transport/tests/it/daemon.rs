@@ -66,7 +66,7 @@ impl Daemon {
     pub(crate) fn client(&self) -> HttpTransport {
         let endpoint = self.url.parse().unwrap();
         let builder = HttpTransport::builder(endpoint).token("s3cret");
-        builder.build().unwrap()
+        builder.build_http().unwrap()
     }
 
     /// The daemon's working directory.
@@ -122,7 +122,7 @@ async fn a_command_with_a_key_runs_once() {
     let daemon = Daemon::start().await;
     let url = swallower(daemon.url.replace("http://", ""), 2).await;
     let builder = HttpTransport::builder(url.parse().unwrap()).token("s3cret");
-    let client = builder.retry(KeyedRetries::default()).build().unwrap();
+    let client = builder.retry(KeyedRetries::default()).build_http().unwrap();
     let keyed = client.with_options(CallOptions::new().idempotency_key("one run"));
     let counting = ExecRequest::new("echo x >> file; wc -l < file");
     let outcome = keyed.execute(counting).await.unwrap();
@@ -169,7 +169,7 @@ async fn a_log_that_is_cut_many_times_is_whole() {
     let url = scissors(daemon.url.replace("http://", "")).await;
     let cut = HttpTransport::builder(url.parse().unwrap())
         .token("s3cret")
-        .build()
+        .build_http()
         .unwrap();
     let numbers = |to: u32| {
         let lines: Vec<_> = (1..=to).map(|number| format!("{number}\n")).collect();

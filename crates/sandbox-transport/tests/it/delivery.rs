@@ -27,7 +27,7 @@ async fn a_command_whose_response_is_cut_anywhere_is_uncertain_and_not_repeated(
     let fake = Fake::start(scripts).await;
     // With the policy that everybody has.
     let client = HttpTransport::builder(fake.url().parse().unwrap())
-        .build()
+        .build_http()
         .unwrap();
     for cut in 0..whole.len() {
         let error = client.execute(run_true()).await.unwrap_err();
@@ -51,7 +51,7 @@ async fn a_command_that_is_cut_while_it_is_sent_is_uncertain() {
     for read in (0..=length).step_by(7).chain([length]) {
         let fake = Fake::start([Script::ReadThenClose(read)]).await;
         let client = HttpTransport::builder(fake.url().parse().unwrap())
-            .build()
+            .build_http()
             .unwrap();
         let error = client.execute(run_true()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed, "{read}: {error:?}");
@@ -65,7 +65,7 @@ async fn a_command_that_is_cut_while_it_is_sent_is_uncertain() {
 async fn a_command_on_a_pooled_connection_is_not_repeated_either() {
     let fake = Fake::start([Script::AnswerOnce(json(ANSWER))]).await;
     let client = HttpTransport::builder(fake.url().parse().unwrap());
-    let client = client.build().unwrap();
+    let client = client.build_http().unwrap();
     for round in 1..=10 {
         client.execute(run_true()).await.unwrap();
         let error = client.execute(run_true()).await.unwrap_err();
@@ -80,7 +80,7 @@ async fn a_question_is_asked_again() {
     let cuts = [b"".to_vec(), version[..20].to_vec(), version.clone()].map(Script::Cut);
     let fake = Fake::start(cuts.clone()).await;
     let endpoint = fake.url().parse().unwrap();
-    let client = HttpTransport::builder(endpoint).build().unwrap();
+    let client = HttpTransport::builder(endpoint).build_http().unwrap();
     assert_eq!(client.version().await.unwrap(), "v1");
     assert_eq!(fake.count(), 3);
 
@@ -92,7 +92,7 @@ async fn a_question_is_asked_again() {
     // What changes something is not a question, even where twice is as good as once.
     let fake = Fake::start([Script::Cut(Vec::new())]).await;
     let client = HttpTransport::builder(fake.url().parse().unwrap())
-        .build()
+        .build_http()
         .unwrap();
     client.delete_session("s").await.unwrap_err();
     assert_eq!(fake.count(), 1);
@@ -146,7 +146,7 @@ async fn what_was_not_sent_is_sent_again() {
         .unwrap();
     let url = format!("http://{address}");
     let builder = HttpTransport::builder(url.parse().unwrap());
-    let none = builder.clone().retry(NoRetries).build().unwrap();
+    let none = builder.clone().retry(NoRetries).build_http().unwrap();
     let error = none.execute(run_true()).await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::Connect, Delivery::NotSent));
 
@@ -154,7 +154,7 @@ async fn what_was_not_sent_is_sent_again() {
         attempts: 100,
         ..SafeRetries::default()
     };
-    let patient = builder.retry(patient).build().unwrap();
+    let patient = builder.retry(patient).build_http().unwrap();
     let answered = tokio::spawn(async move { patient.execute(run_true()).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     let listener = TcpListener::bind(address).await.unwrap();
@@ -183,7 +183,10 @@ async fn deadlines_say_whether_something_was_sent() {
     // Who waits for a proxy has not sent anything.
     let proxy = Proxy::http(&fake.url()).unwrap();
     let far = HttpTransport::builder("http://sandbox.test".parse().unwrap()).proxy(proxy);
-    let far = far.connect_limit(Duration::from_secs(3)).build().unwrap();
+    let far = far
+        .connect_limit(Duration::from_secs(3))
+        .build_http()
+        .unwrap();
     for (limit, waited) in [(2, 2), (60, 3)] {
         let far = far.with_options(CallOptions::new().deadline(Duration::from_secs(limit)));
         let begin = Instant::now();

@@ -95,7 +95,7 @@ impl Fake {
     /// A client that repeats nothing.
     pub(crate) fn client(&self) -> HttpTransport {
         let builder = HttpTransport::builder(self.url().parse().unwrap());
-        builder.retry(NoRetries).build().unwrap()
+        builder.retry(NoRetries).build_http().unwrap()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -247,7 +247,7 @@ impl Manual {
 
     pub(crate) fn client(&self) -> HttpTransport {
         let builder = HttpTransport::builder(self.url.parse().unwrap());
-        builder.retry(NoRetries).build().unwrap()
+        builder.retry(NoRetries).build_http().unwrap()
     }
 
     pub(crate) async fn next(&mut self) -> (TcpStream, Request) {

@@ -75,7 +75,7 @@ async fn requests_and_sockets_go_through_a_proxy() {
     let client = builder
         .clone()
         .proxy(Proxy::http(&proxy.url()).unwrap())
-        .build()
+        .build_http()
         .unwrap();
     client.version().await.unwrap();
     let log = client
@@ -90,7 +90,7 @@ async fn requests_and_sockets_go_through_a_proxy() {
     let client = builder
         .clone()
         .proxy(Proxy::http(&stranger).unwrap())
-        .build()
+        .build_http()
         .unwrap();
     let error = client.version().await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::Connect, Delivery::NotSent));
@@ -103,7 +103,7 @@ async fn requests_and_sockets_go_through_a_proxy() {
     assert!(chain.contains("the proxy refused: HTTP/1.1 407"), "{chain}");
     // Nothing listens where the proxy should be.
     let nowhere = Proxy::http("http://127.0.0.1:1").unwrap();
-    let client = builder.proxy(nowhere).build().unwrap();
+    let client = builder.proxy(nowhere).build_http().unwrap();
     let error = client.version().await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::Connect, Delivery::NotSent));
 }
@@ -115,7 +115,7 @@ async fn with_an_environment() {
     let url = std::env::var("TEST_URL").unwrap();
     let client = HttpTransport::builder(url.parse().unwrap())
         .retry(NoRetries)
-        .build()
+        .build_http()
         .unwrap();
     assert_eq!(client.version().await.unwrap(), "v1");
 }

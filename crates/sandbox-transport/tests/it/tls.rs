@@ -8,8 +8,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use sandbox_transport::{
-    Delivery, ErrorKind, HttpTransport, HttpTransportBuilder, LogOptions, LogSource, NoRetries,
-    ProcessApi, Proxy, Tls,
+    Delivery, ErrorKind, HttpTransport, LogOptions, LogSource, NoRetries, ProcessApi, Proxy, Tls,
+    TransportBuilder,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -131,7 +131,7 @@ async fn start(acceptor: TlsAcceptor) -> std::net::SocketAddr {
     address
 }
 
-fn builder(url: &str) -> HttpTransportBuilder {
+fn builder(url: &str) -> TransportBuilder {
     HttpTransport::builder(url.parse().unwrap()).retry(NoRetries)
 }
 
@@ -145,7 +145,10 @@ async fn a_daemon_is_trusted_by_its_authority() {
     let authority = Authority::new();
     let address = start(authority.acceptor("localhost", &[], false)).await;
     let url = format!("https://localhost:{}", address.port());
-    let client = builder(&url).tls(trusting(&authority)).build().unwrap();
+    let client = builder(&url)
+        .tls(trusting(&authority))
+        .build_http()
+        .unwrap();
     assert_eq!(client.version().await.unwrap(), "HTTP/1.1");
     let log = client
         .follow_log(LogSource::Entrypoint, LogOptions::new())
@@ -157,16 +160,19 @@ async fn a_daemon_is_trusted_by_its_authority() {
     // Another authority, another name, and a daemon that does not speak TLS.
     let other = builder(&url)
         .tls(trusting(&Authority::new()))
-        .build()
+        .build_http()
         .unwrap();
     let by_number = format!("https://127.0.0.1:{}", address.port());
     let misnamed = builder(&by_number)
         .tls(trusting(&authority))
-        .build()
+        .build_http()
         .unwrap();
     let plain = Fake::start([Script::ReadThenClose(5)]).await;
     let plain = format!("https://localhost:{}", plain.address.port());
-    let plain = builder(&plain).tls(trusting(&authority)).build().unwrap();
+    let plain = builder(&plain)
+        .tls(trusting(&authority))
+        .build_http()
+        .unwrap();
     for client in [other, misnamed, plain] {
         let error = client.version().await.unwrap_err();
         assert_eq!(
@@ -182,7 +188,10 @@ async fn http_2_is_spoken_where_it_is_offered() {
     let authority = Authority::new();
     let address = start(authority.acceptor("localhost", &["h2", "http/1.1"], false)).await;
     let url = format!("https://localhost:{}/id", address.port());
-    let client = builder(&url).tls(trusting(&authority)).build().unwrap();
+    let client = builder(&url)
+        .tls(trusting(&authority))
+        .build_http()
+        .unwrap();
     let calls: Vec<_> = (0..20)
         .map(|_| {
             let client = client.clone();
@@ -212,9 +221,12 @@ async fn a_client_shows_its_certificate() {
     let identified = trusting(&authority)
         .identity(pem.as_bytes(), known.key.serialize_pem().as_bytes())
         .unwrap();
-    let client = builder(&url).tls(identified).build().unwrap();
+    let client = builder(&url).tls(identified).build_http().unwrap();
     client.version().await.unwrap();
-    let stranger = builder(&url).tls(trusting(&authority)).build().unwrap();
+    let stranger = builder(&url)
+        .tls(trusting(&authority))
+        .build_http()
+        .unwrap();
     let error = stranger.version().await.unwrap_err();
     // With TLS 1.3 the refusal comes after the client's first request.
     assert!(
@@ -227,7 +239,7 @@ async fn a_client_shows_its_certificate() {
     let mismatched = trusting(&authority)
         .identity(pem.as_bytes(), key.as_bytes())
         .unwrap();
-    let error = builder(&url).tls(mismatched).build().unwrap_err();
+    let error = builder(&url).tls(mismatched).build_http().unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::InvalidInput, Delivery::NotSent));
 }
 
@@ -239,7 +251,7 @@ async fn tls_goes_through_a_proxy() {
     let client = builder("https://sandbox.test")
         .tls(trusting(&authority))
         .proxy(Proxy::http(&proxy.url()).unwrap())
-        .build()
+        .build_http()
         .unwrap();
     assert_eq!(
         client.version().await.unwrap(),
@@ -270,7 +282,7 @@ fn certificates_that_are_none() {
     let nobody = Tls::new().without_platform_roots();
     let error = builder("https://localhost")
         .tls(nobody)
-        .build()
+        .build_http()
         .unwrap_err();
     assert_eq!(error.to_string(), "there is no authority to trust");
     assert_eq!(

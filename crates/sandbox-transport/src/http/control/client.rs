@@ -14,12 +14,12 @@ use crate::http::path::{add_query, path};
 use crate::limits::{SANDBOX_PAGES, SANDBOX_RESPONSE_TIMEOUT};
 use crate::model::{PreviewUrl, SandboxInfo, SandboxPage, SandboxRequest};
 use crate::{
-    CallOptions, Delivery, Effect, Endpoint, Error, ErrorKind, HttpTransportBuilder, ProcessApi,
+    CallOptions, Delivery, Effect, Endpoint, Error, ErrorKind, ProcessApi, TransportBuilder,
 };
 
 /// A client of a control plane of Daytona's API: this project's or another one. Cheap to clone.
 ///
-/// It is built by [`HttpTransportBuilder::build_control`], with a URL that ends in `/api`. The settings of the builder, such as its
+/// It is built by [`TransportBuilder::build_control`], with a URL that ends in `/api`. The settings of the builder, such as its
 /// token, hold for the daemons of the sandboxes as well, as with the official SDKs.
 ///
 /// Sandboxes are named by their id; where a method takes a `sandbox`, their name works as well.
@@ -32,15 +32,15 @@ use crate::{
 #[derive(Clone)]
 pub struct ControlPlane {
     http: HttpTransport,
-    settings: HttpTransportBuilder,
+    settings: TransportBuilder,
     /// The transport of the toolbox that was used last: all sandboxes of a region have the same one.
     toolbox: Arc<Mutex<Option<HttpTransport>>>,
 }
 
 impl ControlPlane {
-    pub(crate) fn new(settings: HttpTransportBuilder) -> Result<Self, Error> {
+    pub(crate) fn new(settings: TransportBuilder) -> Result<Self, Error> {
         Ok(Self {
-            http: settings.clone().build()?,
+            http: settings.clone().build_http()?,
             settings,
             toolbox: Arc::default(),
         })
