@@ -5,11 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod authority;
+mod calls;
 mod carrier;
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
 use sandbox_engine::{Engine, Environment};
 use sandbox_process::Process;
@@ -18,6 +19,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use authority::Authority;
+pub use calls::Calls;
 pub use carrier::Carrier;
 
 /// A daemon of the test's own, with a client.
@@ -185,42 +188,6 @@ impl Sandbox {
             drop(stop);
             task.await.expect("the server's task");
         }
-    }
-}
-
-/// An authority that certifies servers and clients in a test.
-#[derive(Debug)]
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    /// A new one.
-    ///
-    /// # Panics
-    ///
-    /// When there is no randomness.
-    #[expect(clippy::new_without_default, reason = "each is another")]
-    pub fn new() -> Self {
-        let mut parameters = CertificateParams::new([]).expect("no names");
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        Self(CertifiedIssuer::self_signed(parameters, key).expect("a certificate"))
-    }
-
-    /// Its certificate as PEM.
-    pub fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A certificate for `name`, and its key, as PEM.
-    ///
-    /// # Panics
-    ///
-    /// When the name is none.
-    pub fn certify(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().expect("a key");
-        let parameters = CertificateParams::new([name.to_owned()]).expect("a name");
-        let certificate = parameters.signed_by(&key, &self.0).expect("a certificate");
-        (certificate.pem(), key.serialize_pem())
     }
 }
 
