@@ -131,28 +131,7 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         if limits.format.json {
             return whole(exec, interrupts, true).await;
         }
-        let spawn = exec.clone().spawn();
-        let spawn = if stdin { spawn.piped_stdin() } else { spawn };
-        if tty {
-            let running = match spawn.tty(terminal::pty_size()).await {
-                Ok(running) => running,
-                Err(error) => return not_started(error),
-            };
-            return if stdin {
-                attached(running, keys).await
-            } else {
-                follow(running, interrupts).await
-            };
-        }
-        match spawn.await {
-            Ok(running) => follow(running, interrupts).await,
-            // Other daemons cannot, and report what cannot be started as a result. Nothing has run yet.
-            Err(error) if error.is_unsupported() && !stdin => whole(exec, interrupts, false).await,
-            Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                whole(exec, interrupts, false).await
-            }
-            Err(error) => Err(error.into()),
-        }
+        streamed(exec, (tty, stdin), keys, interrupts).await
     };
     let exit = match soft_timeout {
         Some(_) => target::with_kept(target, token, work),
@@ -162,6 +141,37 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         output::note(&hint)?;
     }
     Ok(exit)
+}
+
+/// Starts a command, and shows what it writes as it comes.
+async fn streamed(
+    exec: Exec,
+    (tty, stdin): (bool, bool),
+    keys: KeyArgs,
+    interrupts: Interrupts,
+) -> Result<Exit, CliError> {
+    let spawn = exec.clone().spawn();
+    let spawn = if stdin { spawn.piped_stdin() } else { spawn };
+    if tty {
+        let running = match spawn.tty(terminal::pty_size()).await {
+            Ok(running) => running,
+            Err(error) => return not_started(error),
+        };
+        return if stdin {
+            attached(running, keys).await
+        } else {
+            follow(running, interrupts).await
+        };
+    }
+    match spawn.await {
+        Ok(running) => follow(running, interrupts).await,
+        // Other daemons cannot, and report what cannot be started as a result. Nothing has run yet.
+        Err(error) if error.is_unsupported() && !stdin => whole(exec, interrupts, false).await,
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            whole(exec, interrupts, false).await
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Lets an isolated command use this directory in the place of the daemon's own, as with a daemon that is started here.
