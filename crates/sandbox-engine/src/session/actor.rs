@@ -148,22 +148,8 @@ impl Actor {
             // The file is missing if a process removed the directory.
             let _ = std::fs::remove_file(text);
         }
-        let mut termination = match self.conclude(watched, unrun, step.before).await {
-            termination @ (Termination::NotStarted { .. } | Termination::Lost { .. }) => {
-                termination
-            }
-            termination => match ending {
-                Some(Ending {
-                    limit: Some(limit), ..
-                }) => Termination::TimedOut { limit },
-                // The shell still has the status of the command before, as in a script.
-                None if runs_nothing(command.text()) => match termination {
-                    Termination::Exited { .. } => Termination::Exited { code: 0 },
-                    other => other,
-                },
-                _ => termination,
-            },
-        };
+        let concluded = self.conclude(watched, unrun, step.before).await;
+        let mut termination = end_of(concluded, ending.as_ref(), command.text());
         if ending.is_none() {
             self.confinement.explain(&mut termination, kills_before);
         } else {
@@ -353,6 +339,22 @@ struct Current<'a> {
     running: &'a mut Running,
     /// A process of the command that is not in its tree: the shell's, after `exec`.
     own: Option<u32>,
+}
+
+/// Returns how a command ended, from what its report or the end of the shell stands for. `ending` is present if it was ended.
+fn end_of(concluded: Termination, ending: Option<&Ending>, text: &str) -> Termination {
+    match (concluded, ending) {
+        (ended @ (Termination::NotStarted { .. } | Termination::Lost { .. }), _) => ended,
+        (
+            _,
+            Some(Ending {
+                limit: Some(limit), ..
+            }),
+        ) => Termination::TimedOut { limit: *limit },
+        // The shell still has the status of the command before, as in a script.
+        (Termination::Exited { .. }, None) if runs_nothing(text) => Termination::Exited { code: 0 },
+        (ended, _) => ended,
+    }
 }
 
 /// Sends a request's result.
