@@ -11,7 +11,7 @@ use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, WaitOptions};
 
-use crate::sh::{self, Result};
+use crate::sh::{self, Result, tree};
 
 /// A place for temporary files, and an eye on what is left in it.
 pub(crate) struct Watch {
@@ -121,24 +121,17 @@ fn reaping<T>(work: impl FnOnce() -> T) -> T {
 
 /// The children of this process that it got from others; those that have ended are reaped.
 fn orphans() -> Vec<Process> {
-    let me = std::process::id();
-    let children = format!("/proc/{me}/task/{me}/children");
-    let children = fs::read_to_string(children).unwrap_or_default();
     let mut living = Vec::new();
-    for number in children.split_whitespace() {
-        let Some(number) = number.parse().ok() else {
-            continue;
-        };
+    for number in tree::children(std::process::id()) {
         // Held, so that nothing that was started here is reaped here.
         let started = sh::started();
-        let Some(pid) = Pid::from_raw(number)
-            .filter(|pid| !started.contains(&pid.as_raw_nonzero().get().unsigned_abs()))
-        else {
+        let is_ours = started.contains(&number);
+        let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
+        let Some(pid) = pid.filter(|_| !is_ours) else {
             continue;
         };
         if let Ok(None) = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG) {
-            let command = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
-            let command = String::from_utf8_lossy(&command).replace('\0', " ");
+            let command = tree::command_line(number);
             living.push(Process { pid, command });
         }
     }

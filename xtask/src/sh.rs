@@ -1,6 +1,6 @@
 //! Programs, folders and messages: the one place where xtask starts a process or prints.
 
-mod tree;
+pub(crate) mod tree;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;

@@ -26,18 +26,23 @@ pub(crate) fn end(root: u32) -> String {
 
 fn describe(pid: u32) -> String {
     let read = |name| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-    let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
     let status = String::from_utf8_lossy(&read("stat")).into_owned();
     let state = status
         .rsplit_once(") ")
         .and_then(|(_, rest)| rest.chars().next());
     let place = String::from_utf8_lossy(&read("wchan")).into_owned();
     let state = state.unwrap_or('?');
-    format!("  {pid} {state} {place} {}", command.trim_end())
+    format!("  {pid} {state} {place} {}", command_line(pid).trim_end())
 }
 
-/// Those of all its threads.
-fn children(pid: u32) -> Vec<u32> {
+/// The arguments of a process, a space after each.
+pub(crate) fn command_line(pid: u32) -> String {
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&arguments).replace('\0', " ")
+}
+
+/// The children of all threads of a process.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let threads = fs::read_dir(format!("/proc/{pid}/task"))
         .into_iter()
         .flatten();
