@@ -98,37 +98,39 @@ fn call<'a>(api: &'a dyn ProcessApi, entry: &Value) -> Option<Told<'a>> {
     let method = request["method"].as_str()?;
     let path = segments(request);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let route = (method, &*path);
     match &*path {
-        ["process", "session", ..] => session_call(api, entry, method, &path)
-            .or_else(|| command_call(api, entry, method, &path)),
-        ["process", "pty", ..] => terminal_call(api, entry, method, &path),
-        ["process", "interpreter", ..] => context_call(api, entry, method, &path),
-        _ => other_call(api, entry, method, &path),
+        ["process", "session", ..] => {
+            session_call(api, entry, route).or_else(|| command_call(api, entry, route))
+        }
+        ["process", "pty", ..] => terminal_call(api, entry, route),
+        ["process", "interpreter", ..] => context_call(api, entry, route),
+        _ => other_call(api, entry, route),
     }
 }
 
-fn other_call<'a>(
-    api: &'a dyn ProcessApi,
-    entry: &Value,
-    method: &str,
-    path: &[&str],
-) -> Option<Told<'a>> {
-    let request = &entry["request"];
-    let told = |call, expect| Some((call, expect));
-    match (method, path) {
+/// A method, and the segments of a path.
+type Route<'r> = (&'r str, &'r [&'r str]);
+
+fn told<'a>(call: ApiFuture<'a, Value>, expect: Option<Value>) -> Option<Told<'a>> {
+    Some((call, expect))
+}
+
+fn other_call<'a>(api: &'a dyn ProcessApi, entry: &Value, route: Route<'_>) -> Option<Told<'a>> {
+    match route {
         ("GET", ["version"]) => told(
             value(api.version(), Value::from),
             parsed(entry, |told: rest::Version| told.version.into()),
         ),
         ("POST", ["process", "execute"]) => {
-            let call = api.execute(described::exec(body(request)?));
+            let call = api.execute(described::exec(body(entry)?));
             told(
                 value(call, described::outcome),
                 parsed(entry, described::executed),
             )
         }
         ("POST", ["process", "code-run"]) => {
-            let call = api.code_run(described::run(body(request)?));
+            let call = api.code_run(described::run(body(entry)?));
             told(
                 value(call, described::outcome),
                 parsed(entry, described::ran),
@@ -138,17 +140,10 @@ fn other_call<'a>(
     }
 }
 
-fn session_call<'a>(
-    api: &'a dyn ProcessApi,
-    entry: &Value,
-    method: &str,
-    path: &[&str],
-) -> Option<Told<'a>> {
-    let request = &entry["request"];
-    let told = |call, expect| Some((call, expect));
-    match (method, path) {
+fn session_call<'a>(api: &'a dyn ProcessApi, entry: &Value, route: Route<'_>) -> Option<Told<'a>> {
+    match route {
         ("POST", ["process", "session"]) => {
-            let body: rest::CreateSessionRequest = body(request)?;
+            let body: rest::CreateSessionRequest = body(entry)?;
             let call = api.create_session(SessionRequest::new(body.session_id));
             told(nothing(call), Some(Value::Null))
         }
@@ -178,7 +173,7 @@ fn session_call<'a>(
             told(nothing(call), Some(Value::Null))
         }
         ("POST", ["process", "session", id, "exec"]) => {
-            let (id, body) = ((*id).to_owned(), described::session_execute(body(request)?));
+            let (id, body) = ((*id).to_owned(), described::session_execute(body(entry)?));
             let call = async move { api.session_execute(&id, body).await };
             told(
                 value(Box::pin(call), described::session_outcome),
@@ -189,15 +184,8 @@ fn session_call<'a>(
     }
 }
 
-fn command_call<'a>(
-    api: &'a dyn ProcessApi,
-    entry: &Value,
-    method: &str,
-    path: &[&str],
-) -> Option<Told<'a>> {
-    let request = &entry["request"];
-    let told = |call, expect| Some((call, expect));
-    match (method, path) {
+fn command_call<'a>(api: &'a dyn ProcessApi, entry: &Value, route: Route<'_>) -> Option<Told<'a>> {
+    match route {
         ("GET", ["process", "session", id, "command", command]) => {
             let (id, command) = ((*id).to_owned(), (*command).to_owned());
             let call = async move { api.session_command(&id, &command).await };
@@ -214,7 +202,7 @@ fn command_call<'a>(
             )
         }
         ("POST", ["process", "session", id, "command", command, "input"]) => {
-            let body: rest::SessionSendInputRequest = body(request)?;
+            let body: rest::SessionSendInputRequest = body(entry)?;
             let (id, command) = ((*id).to_owned(), (*command).to_owned());
             let input = CommandInput::line(body.data);
             let call = async move { api.session_input(&id, &command, input).await };
@@ -224,18 +212,11 @@ fn command_call<'a>(
     }
 }
 
-fn terminal_call<'a>(
-    api: &'a dyn ProcessApi,
-    entry: &Value,
-    method: &str,
-    path: &[&str],
-) -> Option<Told<'a>> {
-    let request = &entry["request"];
-    let told = |call, expect| Some((call, expect));
-    match (method, path) {
+fn terminal_call<'a>(api: &'a dyn ProcessApi, entry: &Value, route: Route<'_>) -> Option<Told<'a>> {
+    match route {
         ("POST", ["process", "pty"]) => told(
             value(
-                api.create_pty(described::pty_create(body(request)?)),
+                api.create_pty(described::pty_create(body(entry)?)),
                 Value::from,
             ),
             parsed(entry, |told: rest::PtyCreateResponse| {
@@ -264,7 +245,7 @@ fn terminal_call<'a>(
             told(nothing(call), Some(Value::Null))
         }
         ("POST", ["process", "pty", id, "resize"]) => {
-            let (id, body): (_, rest::PtyResizeRequest) = ((*id).to_owned(), body(request)?);
+            let (id, body): (_, rest::PtyResizeRequest) = ((*id).to_owned(), body(entry)?);
             let (rows, cols) = (body.rows, body.cols);
             let call = async move { api.resize_pty(&id, PtySize { rows, cols }).await };
             told(
@@ -276,17 +257,10 @@ fn terminal_call<'a>(
     }
 }
 
-fn context_call<'a>(
-    api: &'a dyn ProcessApi,
-    entry: &Value,
-    method: &str,
-    path: &[&str],
-) -> Option<Told<'a>> {
-    let request = &entry["request"];
-    let told = |call, expect| Some((call, expect));
-    match (method, path) {
+fn context_call<'a>(api: &'a dyn ProcessApi, entry: &Value, route: Route<'_>) -> Option<Told<'a>> {
+    match route {
         ("POST", ["process", "interpreter", "context"]) => {
-            let rest::CreateContextRequest { cwd, language, .. } = body(request)?;
+            let rest::CreateContextRequest { cwd, language, .. } = body(entry)?;
             let call = api.create_context(ContextRequest {
                 cwd,
                 language,
@@ -326,8 +300,8 @@ fn nothing<'a>(call: impl Future<Output = Result<(), Error>> + Send + 'a) -> Api
     value(Box::pin(call), |()| Value::Null)
 }
 
-fn body<T: DeserializeOwned>(request: &Value) -> Option<T> {
-    serde_json::from_value(request.get("json")?.clone()).ok()
+fn body<T: DeserializeOwned>(entry: &Value) -> Option<T> {
+    serde_json::from_value(entry["request"].get("json")?.clone()).ok()
 }
 
 /// The response as it is to be reported, if it can be understood.
