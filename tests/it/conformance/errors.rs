@@ -70,13 +70,14 @@ async fn nothing_listens() {
     let _listener = UnixListener::bind(&silent).unwrap();
     let silent_tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent_tcp.local_addr().unwrap().port();
-    let mut seen = Vec::new();
-    for scheme in [
+    // Side by side: each waits for the deadlines of its calls one after the other.
+    let schemes = [
         "http://127.0.0.1:",
         "grpc://127.0.0.1:",
         "unix:",
         "grpc+unix:",
-    ] {
+    ];
+    let seen = futures_util::future::join_all(schemes.map(async |scheme| {
         let url = |is_there: bool| match (scheme.contains("unix"), is_there) {
             (true, true) => format!("{scheme}{}", silent.display()),
             (true, false) => format!("{scheme}/no/such/socket"),
@@ -103,8 +104,9 @@ async fn nothing_listens() {
             let run = api.interpret(InterpretRequest::default()).await;
             tell(run.unwrap_err());
         }
-        seen.push(lines);
-    }
+        lines
+    }))
+    .await;
     for lines in &seen[1..] {
         assert_eq!(*lines, seen[0]);
     }
