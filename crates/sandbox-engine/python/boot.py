@@ -14,7 +14,7 @@ import sys
 
 from _frozen_importlib_external import SourceFileLoader
 
-leave = globals().get('leave')  # Of leave.py: a fork server that has imported something passes it.
+leave, unfreeze = map(globals().get, ('leave', 'unfreeze'))  # A fork server that has frozen its objects passes leave.py's.
 charts = {'__name__': '_sandbox_charts'}  # The namespace of charts/, which is executed when it is first needed.
 
 
@@ -23,6 +23,8 @@ class PyplotFinder:
 
     @staticmethod
     def find_spec(name, path=None, target=None):
+        if name == 'gc' and unfreeze:
+            unfreeze()  # Who looks for them finds all objects.
         if name == 'matplotlib.pyplot':
             try:
                 if 'find_spec' not in charts:

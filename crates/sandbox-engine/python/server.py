@@ -86,15 +86,17 @@ if len(os.listdir('/proc/self/task')) != 1:
 watched = files_of_interest()
 seen = signatures()
 boot = compile(os.pread(4, boot_length, 0), '<sandbox>', 'exec')
-leaving = {name: sys.modules[name] for name in ('_io', '_thread', '_weakref', 'gc', 'sys')}
+leaving = {name: sys.modules[name] for name in ('_io', '_thread', '_weakref', 'gc', 'posix', 'sys')}
 leaving.update(__name__='_sandbox_leave', main=id(sys.modules['__main__'].__dict__), standard=(sys.stdout, sys.stderr))
+leaving['loaded'] = frozenset(sys.modules) - own
 exec(compile(os.pread(4, leave_end - boot_length, boot_length), '<sandbox>', 'exec'), leaving)
 if has_first:
     sys.path.insert(0, '')
 # The collection at the end of a program has to find the program's objects, also those that an object of the interpreter's
 # leads to. It copies the pages that this process shares with the program, which are few unless something was imported.
 gc.collect()
-is_frozen = bool(loaded) and hasattr(gc, 'freeze')
+# A library that is preloaded may do something at the end of the process.
+is_frozen = hasattr(gc, 'freeze') and not (os.environ.get('LD_PRELOAD') or os.path.exists('/etc/ld.so.preload'))
 if is_frozen:
     gc.freeze()
 control.send(b'0\0ready')
@@ -148,4 +150,4 @@ sys.argv[:] = ['-c', *map(os.fsdecode, fields[1:])]
 getattr(sys, 'orig_argv', [])[2:] = ['-c', ''] + sys.argv[1:]
 program = boot, {'__name__': '_sandbox_boot', 'charts_offset': boot_length}
 if is_frozen:
-    program[1]['leave'] = leaving['leave']
+    program[1].update(leave=leaving['leave'], unfreeze=gc.unfreeze)

@@ -75,9 +75,9 @@ const CALL: &str = "a call is a WebSocket of its own, whose handshake is a secon
      call: 15 for the connection, 15 that find all output before and after the code, 14 for what it has used, and the rest wake three threads.";
 const ENCODE: &str = "the head of each record is written, and its bytes are searched for what must be escaped: by `callgrind` 276 instructions a \
      record, where the limit copies all of them in one call.";
-const PYTHON: &str = "the end of the interpreter, as it is for a program that was not forked: it frees all of its objects, so that the pages that \
-     the process shares with the fork server are copied. By `getrusage` 1,500 page faults and nine tenths of what the process uses of a \
-     processor; a fork that ends without it has 200 faults.";
+const PYTHON: &str = "the fork of an interpreter and the pages that the program then writes to, each of which is copied. By `perf` the program's \
+     process takes half of all samples, most of them in page faults and in the first execution of code after the fork. By `strace -f` \
+     100 of 145 system calls before and in it are `stat`: whether all files that the server has loaded are still the same.";
 const NODE: &str = "a program runs in a spare process, which is started when the program before has ended. Each program needs a start of its own, \
      which uses 58 ms of a processor (`getrusage`), with a startup snapshot 61, where `node --version` uses 4: programs that follow each \
      other without pauses cannot be faster than that, divided by the processors that are free, on two at best 0.5x. There is one spare, so \

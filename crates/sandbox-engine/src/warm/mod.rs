@@ -18,11 +18,12 @@
 //! - descriptors: 0 to 4 are the program's own, passed over the socket; all others are closed.
 //! - process group and session, label, out-of-memory score: its own group in the engine's session, labeled from outside
 //!   before the program may begin, the score inherited.
-//! - arguments, `__main__`, tracebacks, depth of the stack, exit status: `boot.py` runs at the same place of the stub, and
-//!   the interpreter exits by itself.
-//! - the program's end: files are flushed, and `__del__` and the `finally` of generators run, as usual. The objects of imported
-//!   numpy and matplotlib are in the garbage collector's permanent generation, so that an end does not copy all of them;
-//!   `leave.py` takes them out of it, unless no object that the program has left can show how it ends.
+//! - arguments, `__main__`, tracebacks, depth of the stack, exit status: `boot.py` runs at the same place of the stub.
+//! - the program's end: files are flushed, and `__del__` and the `finally` of generators run, as usual. `leave.py` ends the
+//!   process without the end of its interpreter, which would copy most pages of it, only if no object that the program
+//!   has left can show how it ends.
+//! - garbage: the objects from before the fork are in the collector's permanent generation until the end, or until
+//!   something imports `gc`.
 //! - exit: reported by a pidfd; the server reaps on request, so the process id stays reserved as long as for a direct child.
 //! - what the start reads of the system (time zone, locale, resolver, shared libraries), and what it inherits from the engine
 //!   (limits, umask, nice value, affinity, user, control group, namespaces): a server is for programs of an equal [`World`].
