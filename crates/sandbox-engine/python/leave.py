@@ -17,13 +17,14 @@ metaclasses.
 
 BLOCKS = 1_000_000  # Of the allocator. With more of them the search would take as long as it spares.
 KNOWN = set('''
-    PIL abc argparse array ast atexit base64 binascii bisect blake2 bz2 calendar cmath codecs collections colorsys contextlib
-    contourpy copy copyreg csv cycler dataclasses dateutil datetime decimal difflib dis encodings enum errno fcntl fnmatch fractions
-    functools future gettext glob graphlib hashlib heapq hmac html importlib inspect io ipaddress itertools json keyword kiwisolver
-    linecache locale logging lzma math matplotlib md5 mpl_toolkits ntpath numbers numpy opcode operator os packaging pathlib pprint
-    pydecimal pyparsing queue random re reprlib secrets sha1 sha2 sha256 sha3 sha512 shlex shutil signal six sre_compile
-    sre_constants sre_parse stat statistics string strptime struct sys textwrap threading time token tokenize traceback types typing
-    unicodedata urllib uuid warnings weakref weakrefset zlib
+    abc argparse array ast atexit base64 binascii bisect blake2 bz2 calendar cmath codecs collections colorize colorsys
+    compression contextlib contourpy copy copyreg csv cycler dataclasses datetime dateutil decimal difflib dis encodings enum
+    errno fcntl fnmatch fractions functools future gettext glob graphlib grp hashlib heapq hmac html importlib inspect io
+    ipaddress itertools json keyword kiwisolver linecache locale logging lzma math matplotlib md5 mpl_toolkits ntpath numbers
+    numpy opcode opcode_metadata operator os packaging pathlib PIL platform pprint pwd pydecimal pyparsing queue random re reprlib
+    secrets sha1 sha2 sha256 sha3 sha512 shlex shutil signal six sre_compile sre_constants sre_parse stat statistics string
+    strptime struct sys textwrap threading time token tokenize traceback types typing unicodedata urllib uuid warnings weakref
+    weakrefset zlib
 '''.split())  # Modules whose own objects show nothing at their end; without the underscores of those of C.
 NAMES = set('''
     PYTHONINSPECT __builtins__ __del__ __dict__ __import__ addaudithook atexit builtins compile eval exec globals import_module importlib
