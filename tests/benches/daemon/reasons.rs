@@ -45,7 +45,8 @@ const CREATE: &str = "three steps, one after the other. By `strace` the files an
 const START: &str = "the start of the process: nearly all of it is over when the daemon listens. By `strace` the dynamic linker's relocations, for which \
      pages of the program are copied, are the longest single part before its `main`.";
 const WHOLE: &str = "the result is one text of JSON. By `perf` the daemon checks it as UTF-8, measures and escapes it (14 % of all \
-     samples), and the pages of its copies are mapped and cleared; the limit copies once.";
+     samples), and the pages of its copies are mapped and cleared; the limit copies once. Over HTTP the output is in it twice, as `result` and as \
+     `stdout`, and a fifth of all samples are wakes between the client's connection and its caller, one for each 16 KiB.";
 const STREAM: &str = "an output passes through the record of its command, whose reader is woken for it. By `perf` a third of all samples are \
      processors that wait for another thread, and a tenth the kernel's waking of threads; then come copies into the record's file and its \
      checksums. The limit copies once, between two processes.";
