@@ -125,9 +125,10 @@ fn orphans() -> Vec<Process> {
     for number in tree::children(std::process::id()) {
         // Held, so that nothing that was started here is reaped here.
         let started = sh::started();
-        let is_ours = started.contains(&number);
-        let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
-        let Some(pid) = pid.filter(|_| !is_ours) else {
+        if started.contains(&number) {
+            continue;
+        }
+        let Some(pid) = tree::process(number) else {
             continue;
         };
         if let Ok(None) = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG) {

@@ -9,7 +9,7 @@ returns, and the interpreter ends by itself.
 server.py freezes all objects before it forks, so that only those of the program are searched. The collections of an interpreter's end
 would pass over what only frozen objects lead to: where `leave` returns, they are not frozen any more.
 
-server.py executes this text in a namespace of its own, in which it puts modules, `loaded`, the names of the modules before the
+server.py executes this text in a namespace of its own, in which it puts modules, `earlier`, the names of the modules before the
 program, `standard`, the standard streams, and `main`, the identity of the program's namespace: a reference would change the order in
 which the program's objects are taken down. Nothing here may call what the program defines: types are asked past their
 metaclasses.
@@ -54,7 +54,7 @@ def leave(code, has_ended):
 
 
 def is_understood(code):
-    modules = sys.modules.keys() - loaded
+    modules = sys.modules.keys() - earlier
     return not (names(code) & NAMES) and all(name.partition('.')[0].strip('_') in KNOWN for name in modules)
 
 

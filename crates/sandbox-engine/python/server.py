@@ -88,13 +88,11 @@ seen = signatures()
 boot = compile(os.pread(4, boot_length, 0), '<sandbox>', 'exec')
 leaving = {name: sys.modules[name] for name in ('_io', '_thread', '_weakref', 'gc', 'posix', 'sys')}
 leaving.update(__name__='_sandbox_leave', main=id(sys.modules['__main__'].__dict__), standard=(sys.stdout, sys.stderr))
-leaving['loaded'] = frozenset(sys.modules) - own
+leaving['earlier'] = frozenset(sys.modules) - own
 exec(compile(os.pread(4, leave_end - boot_length, boot_length), '<sandbox>', 'exec'), leaving)
 if has_first:
     sys.path.insert(0, '')
-# The collection at the end of a program has to find the program's objects, also those that an object of the interpreter's
-# leads to. It copies the pages that this process shares with the program, which are few unless something was imported.
-gc.collect()
+gc.collect()  # What is frozen is no garbage then.
 # A library that is preloaded may do something at the end of the process.
 is_frozen = hasattr(gc, 'freeze') and not (os.environ.get('LD_PRELOAD') or os.path.exists('/etc/ld.so.preload'))
 if is_frozen:

@@ -46,7 +46,7 @@ const START: &str = "the start of the process: nearly all of it is over when the
      pages of the program are copied, are the longest single part before its `main`.";
 const WHOLE: &str = "the result is one text of JSON. By `perf` the daemon checks it as UTF-8, measures and escapes it (14 % of all \
      samples), and the pages of its copies are mapped and cleared; the limit copies once. Over HTTP the output is in it twice, as `result` and as \
-     `stdout`, and a fifth of all samples are wakes between the client's connection and its caller, one for each 16 KiB.";
+     `stdout`, and the daemon sends 16 KiB at a time, so that its memory is bounded: with 64 KiB it is 1.2 times as fast.";
 const STREAM: &str = "an output passes through the record of its command, whose reader is woken for it. By `perf` a third of all samples are \
      processors that wait for another thread, and a tenth the kernel's waking of threads; then come copies into the record's file and its \
      checksums. The limit copies once, between two processes.";
@@ -76,9 +76,9 @@ const CALL: &str = "a call is a WebSocket of its own, whose handshake is a secon
      call: 15 for the connection, 15 that find all output before and after the code, 14 for what it has used, and the rest wake three threads.";
 const ENCODE: &str = "the head of each record is written, and its bytes are searched for what must be escaped: by `callgrind` 276 instructions a \
      record, where the limit copies all of them in one call.";
-const PYTHON: &str = "the fork of an interpreter and the pages that the program then writes to, each of which is copied. By `perf` the program's \
-     process takes half of all samples, most of them in page faults and in the first execution of code after the fork. By `strace -f` \
-     100 of 145 system calls before and in it are `stat`: whether all files that the server has loaded are still the same.";
+const PYTHON: &str = "the fork of an interpreter and the pages that the program then writes to, each of which is copied. By `perf` the fork server \
+     and the program take half of all samples, spread over the copies of page tables and pages, the lookup of files and the interpreter. By \
+     `strace -f` 100 of 145 system calls before and in it are `stat`: whether all files that the server has loaded are still the same.";
 const NODE: &str = "a program runs in a spare process, which is started when the program before has ended. Each program needs a start of its own, \
      which uses 58 ms of a processor (`getrusage`), with a startup snapshot 61, where `node --version` uses 4: programs that follow each \
      other without pauses cannot be faster than that, divided by the processors that are free, on two at best 0.5x. There is one spare, so \

@@ -13,7 +13,7 @@ pub(crate) fn end(root: u32) -> String {
     let mut waiting = vec![root];
     while let Some(pid) = waiting.pop() {
         let _ = write!(described, "\n{}", describe(pid));
-        let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        let Some(process) = process(pid) else {
             continue;
         };
         // One that is stopped keeps its children, which a dead one does not.
@@ -22,6 +22,11 @@ pub(crate) fn end(root: u32) -> String {
         let _ = rustix::process::kill_process(process, Signal::KILL);
     }
     described
+}
+
+/// A process by its number.
+pub(crate) fn process(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
 fn describe(pid: u32) -> String {

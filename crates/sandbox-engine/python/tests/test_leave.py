@@ -9,7 +9,7 @@ from harness import PYTHON, SOURCES, Workplace, read, run
 SERVER = '''
 import gc, json, posix, sys
 names = {name: sys.modules[name] for name in ('_io', '_thread', '_weakref', 'gc', 'posix', 'sys')}
-names.update(__name__='_sandbox_leave', main=id(globals()), standard=(sys.stdout, sys.stderr), loaded=frozenset(sys.modules))
+names.update(__name__='_sandbox_leave', main=id(globals()), standard=(sys.stdout, sys.stderr), earlier=frozenset(sys.modules))
 exec(compile(open(sys.argv[1]).read(), '<sandbox>', 'exec'), names)
 code = compile(open(sys.argv[2]).read(), 'main.py', 'exec')
 gc.collect()
